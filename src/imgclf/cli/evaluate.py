@@ -1,0 +1,62 @@
+"""`imgclf evaluate`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from imgclf.cli.options import DataDir, Debug, DeviceOption, Json, RunsDir
+
+
+class Split(str, Enum):
+    """What --split takes."""
+
+    test = "test"
+    validation = "validation"
+    train = "train"
+
+
+
+def evaluate(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's folder or name [default: latest, the newest finished one].")
+    ] = None,
+    weights: Annotated[str | None, typer.Option("--weights", metavar="FILE", help="Weights of a run, or with --config any.")] = None,
+    config: Annotated[str | None, typer.Option("--config", help="The experiment of weights that lie in no run.")] = None,
+    split: Annotated[Split, typer.Option("--split", help="Which images.")] = Split.test,
+    samples: Annotated[int, typer.Option("--samples", min=0, metavar="N", help="Save N images enlarged, labelled.")] = 0,
+    device: DeviceOption = None,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluate a trained model on a split of its data; write report and pictures into its run folder."""
+    from imgclf.trained import find_source
+    from imgclf.places import runs_folder
+    from pathlib import Path
+
+    find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))  # mistakes first
+
+    from imgclf.cli.results import print_json, print_report
+    from imgclf.cli.screen import Terminal
+    from imgclf.evaluate import evaluate as run_evaluation
+
+    with Terminal().working(debug) as screen:
+        report = run_evaluation(
+            run,
+            weights=weights,
+            config=config,
+            split=split.value,
+            samples=samples,
+            device=device.value if device else None,
+            data_dir=data_dir,
+            runs_dir=runs_dir,
+            screen=screen,
+        )
+    if json:
+        print_json(report)
+    else:
+        print_report(report)

@@ -1,0 +1,95 @@
+"""How results are printed on standard output."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from imgclf.cli.screen import output
+from imgclf.experiment.schema import Experiment
+
+if TYPE_CHECKING:
+    from imgclf.train import TrainingResult
+
+MANY_CLASSES = 30
+
+
+def print_json(value: Any) -> None:
+    """JSON for programs; NaN never appears in it."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def line(text: str = "") -> None:
+    """One line of results, unwrapped."""
+    output().print(text, markup=False, soft_wrap=True)
+
+
+def print_training(result: TrainingResult) -> None:
+    """The end of `train`: results, reference, diagnosis, and the commands that come next."""
+    line()
+    line(accuracy_text(result.report))
+    line(reference_text(result.experiment, result.report["accuracy"]))
+    line()
+    line(f"diagnosis: {result.diagnosis.kind}")
+    for sentence in (*result.diagnosis.seen, *(f"try: {advice}" for advice in result.diagnosis.advice)):
+        line(f"  {sentence}")
+    line()
+    line(f"took {result.seconds:.1f} s; everything is in {result.run.path}")
+    line(f"evaluate: imgclf evaluate {result.run.path}")
+    line(f"predict:  imgclf predict image.png --run {result.run.path}")
+
+
+def accuracy_text(report: dict[str, Any]) -> str:
+    """Accuracy with its interval, and the loss, as one line."""
+    low, high = report["accuracy_interval"]
+    text = f"{report['split']} accuracy {report['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
+    return text + f"loss {report['loss']:.4f}, {report['num_images']:,} images"
+
+
+def reference_text(experiment: Experiment, accuracy: float) -> str:
+    """The result beside what the config was measured to reach."""
+    reference = experiment.reference
+    if reference is None:
+        return "reference: this config has none"
+    if reference.digest != experiment.digest():
+        return "reference: measured with other settings, not comparable"
+    told = reference.accuracy
+    runs = f"{len(reference.seeds)} seeds" if len(reference.seeds) > 1 else "one seed"
+    text = f"reference {told.mean:.4f} ({told.minimum:.4f} to {told.maximum:.4f}, {runs}, {reference.machine}, {reference.date})"
+    return f"{text}; this run is {accuracy - told.mean:+.4f} from its mean"
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """A report as text: accuracy, classes, averages, confusions, calibration."""
+    line(accuracy_text(report))
+    for k, value in report["top_k"].items():
+        line(f"top-{k} accuracy {value:.4f}")
+    line(f"calibration error {report['calibration_error']:.4f}")
+    line()
+    output().print(_class_table(report))
+    if report["most_confused"]:
+        line()
+        line("most confused (true taken for predicted):")
+        for pair in report["most_confused"]:
+            line(f"  {pair['true']} for {pair['predicted']}: {pair['count']} ({pair['share']:.1%} of {pair['true']})")
+
+
+def _class_table(report: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class", overflow="fold")
+    for name in ("precision", "recall", "F1", "images"):
+        table.add_column(name, justify="right")
+    rows = report["per_class"]
+    for row in rows[:MANY_CLASSES]:
+        table.add_row(row["class_name"], *_scores(row), f"{row['support']:,}")
+    if len(rows) > MANY_CLASSES:
+        table.add_row(f"... {len(rows) - MANY_CLASSES} more classes: --json")
+    for name in ("macro_average", "weighted_average"):
+        table.add_row(name.replace("_", " "), *_scores(report[name]), f"{report['num_images']:,}")
+    return table
+
+
+def _scores(row: dict[str, Any]) -> list[str]:
+    return ["-" if row[name] is None else f"{row[name]:.4f}" for name in ("precision", "recall", "f1")]

@@ -1,0 +1,113 @@
+"""The terminal: lines and a progress bar on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+BAR_AFTER_SECONDS = 2.0
+
+
+def output() -> Console:
+    """The console of results; lines are not wrapped or coloured when they go to a file or a pipe."""
+    return _console(sys.stdout)
+
+
+class Terminal:
+    """The screen of a job. In a pipe there is no bar and no control character."""
+
+    def __init__(self) -> None:
+        self._console = _console(sys.stderr)
+        self._native: _NativeLog | None = None
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._what, self._began = "", 0.0
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
+        if what != self._what:
+            self._end_bar()
+            self._what, self._began = what, time.monotonic()
+        if self._console.is_terminal and self._bar is None and time.monotonic() - self._began > BAR_AFTER_SECONDS:
+            self._start_bar()
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=what, completed=done, total=total or None, detail=detail)
+        if done == total:
+            self._end_bar()
+
+    def log_to(self, path: Path) -> None:
+        """From here on, what libraries print past Python goes to this file, with what they printed before."""
+        if self._native:
+            self._native.move_to(path)
+
+    @contextmanager
+    def working(self, debug: bool) -> Iterator[Terminal]:
+        """The time of a job: native output is kept off the screen (unless ``debug``), and the bar is taken down."""
+        from imgclf.startup import import_lean
+
+        self._native = None if debug else _NativeLog()
+        if self._native:
+            self._console = _console(self._native.stderr)
+        try:
+            import_lean()
+            yield self
+        finally:
+            self._end_bar()
+            if self._native:
+                self._native.close()
+
+    def _start_bar(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+        more = (TextColumn("{task.fields[detail]}"), TimeRemainingColumn())
+        self._bar = Progress(*columns, *more, console=self._console, transient=True)
+        self._task = self._bar.add_task(self._what, total=None, detail="")
+        self._bar.start()
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = self._task = None
+
+
+class _NativeLog:
+    """File descriptor 2 turned to a file: TensorFlow and CUDA write there whatever Python's settings say."""
+
+    def __init__(self) -> None:
+        sys.stderr.flush()
+        self._saved = os.dup(2)
+        self._python_stderr = sys.stderr
+        self.stderr: IO[str] = os.fdopen(os.dup(self._saved), "w", buffering=1, encoding="utf-8", errors="replace")
+        sys.stderr = self.stderr
+        self._file: IO[Any] = tempfile.TemporaryFile("w+b")
+        os.dup2(self._file.fileno(), 2)
+
+    def move_to(self, path: Path) -> None:
+        with path.open("ab") as log:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, log)
+            log.flush()
+            os.dup2(log.fileno(), 2)
+        self._file.close()
+
+    def close(self) -> None:
+        os.dup2(self._saved, 2)
+        os.close(self._saved)
+        sys.stderr = self._python_stderr
+        self.stderr.close()
+        self._file.close()
+
+
+def _console(file: IO[str]) -> Console:
+    return Console(file=file, highlight=False, soft_wrap=not file.isatty())

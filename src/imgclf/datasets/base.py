@@ -1,0 +1,138 @@
+"""What a data set is to the rest of the program: splits of pixels and labels, and the settings that load them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from imgclf.settings import Settings
+
+ImageShape = tuple[int, int, int]  # height, width, channels
+
+
+class Pixels(Protocol):
+    """Images that are taken by index; where they lie (memory, a memory map, files) is their own business."""
+
+    @property
+    def image_shape(self) -> ImageShape: ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """Images (len(indices), height, width, channels), uint8, in the order asked for."""
+
+
+@dataclass(frozen=True)
+class ArrayPixels:
+    """Images of one uint8 array (images, height, width, channels) in memory."""
+
+    array: NDArray[np.uint8]
+
+    @property
+    def image_shape(self) -> ImageShape:
+        height, width, channels = self.array.shape[1:]
+        return height, width, channels
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        taken: NDArray[np.uint8] = np.take(self.array, indices, axis=0)
+        return taken
+
+
+@dataclass(frozen=True)
+class SelectedPixels:
+    """Some images of other pixels, by position: a split costs its indices, not a copy of its images."""
+
+    pixels: Pixels
+    positions: NDArray[np.int64]
+
+    @property
+    def image_shape(self) -> ImageShape:
+        return self.pixels.image_shape
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        return self.pixels.take(self.positions[indices])
+
+
+@dataclass(frozen=True)
+class Target:
+    """One thing that is predicted of an image: its name, and its classes in the order of their labels."""
+
+    name: str
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels: int32 (images, targets), each from 0 to the target's number of classes - 1."""
+
+    pixels: Pixels
+    labels: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A loaded data set. The test split is read when ``load_test`` is called: once, after training.
+
+    ``validation`` is None where ``validation_size`` is 0. ``fingerprint`` is the SHA-256 of the training and
+    validation images and labels as they stand in the files. ``notes`` are lines for the user: where the data was found.
+    """
+
+    train: Split
+    validation: Split | None
+    load_test: Callable[[], Split]
+    test_images: int
+    targets: tuple[Target, ...]
+    fingerprint: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataPlaces:
+    """Where data may lie on this machine, and how to tell the user what is going on.
+
+    ``report_progress(what, done, total)`` is called during downloads with byte counts.
+    """
+
+    data_dir: Path
+    report_progress: Callable[[str, int, int], None] = lambda what, done, total: None
+
+
+class DatasetSettings(Settings):
+    """The section ``dataset``: the keys that every data set has."""
+
+    validation_size: Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1,
+        description="How much of the training data is set aside for validation, stratified, by seed: a count of images or a "
+        "fraction. 0: no validation.",
+    )
+
+    def known_shape(self) -> ImageShape | None:
+        """The images' height, width and channels where they are known before any file is read."""
+        return None
+
+    def known_targets(self) -> tuple[Target, ...] | None:
+        """The targets where they are known before any file is read."""
+        return None
+
+    @abstractmethod
+    def load(self, places: DataPlaces, seed: int) -> Splits:
+        """Read the training data, set validation aside by ``seed``, and make sure that the test data is there.
+
+        Raises ImgclfError where files are missing or are not what they should be.
+        """

@@ -1,0 +1,123 @@
+"""What the published data sets in MNIST's format have in common: finding, downloading, reading, splitting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.datasets.base import ArrayPixels, DataPlaces, Split, Splits, Target
+from imgclf.datasets.sources import IDX_FILES, Miss, Part, Place, Source, find_source, keras_datasets_folder
+from imgclf.datasets.split import build_splits
+from imgclf.errors import ImgclfError
+
+HEIGHT, WIDTH = 28, 28
+
+# Headers of 16 and 8 bytes; 60,000 images to train on and 10,000 to test on.
+_CONTENT_BYTES = (16 + 60_000 * HEIGHT * WIDTH, 8 + 60_000, 16 + 10_000 * HEIGHT * WIDTH, 8 + 10_000)
+
+
+@dataclass(frozen=True)
+class IdxDataset:
+    """One data set as it was published, and where it may be found.
+
+    ``folders`` lie in the data folder; downloads go to the first. ``keras_name`` is a folder or .npz file in Keras'
+    cache. ``content_sha256`` and ``content_bytes`` are the digests and sizes of the unpacked files, in the order of
+    IDX_FILES; they are asked of downloads only, so that files of one's own in the same format can be used. ``obtain``
+    tells people where to get it.
+    """
+
+    title: str
+    targets: tuple[Target, ...]
+    folders: tuple[str, ...]
+    keras_name: str
+    system_folders: tuple[Path, ...]
+    mirrors: tuple[str, ...]
+    content_sha256: tuple[str, str, str, str]
+    obtain: str
+    content_bytes: tuple[int, int, int, int] = _CONTENT_BYTES
+
+
+def load_idx_dataset(dataset: IdxDataset, places: DataPlaces, validation_size: int | float, seed: int) -> Splits:
+    """The training data, and a promise of the test data whose headers have been checked.
+
+    Raises ImgclfError where the data set is found nowhere and cannot be downloaded, or a file is not what it should be.
+    """
+    source, notes = _find_or_download(dataset, places)
+    test_images = _check_shape(dataset, source, "test")
+    _check_shape(dataset, source, "train")
+    train = _read(dataset, source, "train")
+    return build_splits(
+        pixels=train.pixels,
+        labels=train.labels,
+        load_test=lambda: _read(dataset, source, "test"),
+        test_images=test_images,
+        targets=dataset.targets,
+        validation_size=validation_size,
+        seed=seed,
+        notes=(f"{dataset.title} from {source.describe()}", *notes),
+    )
+
+
+def _find_or_download(dataset: IdxDataset, places: DataPlaces) -> tuple[Source, list[str]]:
+    source, misses = find_source(_places_of(dataset, places.data_dir))
+    notes = [f"{dataset.title}: passed over {miss.path}: {miss.problem}" for miss in misses if miss.notable]
+    if source is None:
+        source, download_notes = _download(dataset, places, misses)
+        notes += download_notes
+    return source, notes
+
+
+def _places_of(dataset: IdxDataset, data_dir: Path) -> list[Place]:
+    own = [Place(data_dir / folder, of_user=True) for folder in dataset.folders]
+    shared = [keras_datasets_folder() / dataset.keras_name, *dataset.system_folders]
+    return own + [Place(path, of_user=False) for path in shared]
+
+
+def _download(dataset: IdxDataset, places: DataPlaces, misses: Sequence[Miss]) -> tuple[Source, list[str]]:
+    # Imported here: it takes about 50 ms, which only a download should cost.
+    from imgclf.datasets.download import PublishedFile, download_files
+
+    folder = places.data_dir / dataset.folders[0]
+    files = [
+        PublishedFile(f"{name}.gz", size, sha256)
+        for name, size, sha256 in zip(IDX_FILES, dataset.content_bytes, dataset.content_sha256, strict=True)
+    ]
+    download = download_files(files, dataset.mirrors, folder, places.report_progress)
+    source, _ = find_source([Place(folder, of_user=True)])
+    if not download.complete or source is None:
+        raise _nowhere(dataset, folder, misses, download.failures)
+    return source, [f"{dataset.title}: downloaded from {', '.join(download.mirrors)}", *download.failures]
+
+
+def _nowhere(dataset: IdxDataset, folder: Path, misses: Sequence[Miss], failures: Sequence[str]) -> ImgclfError:
+    lines = [
+        f"{dataset.title}: found in none of its places, and could not be downloaded",
+        *(f"  looked in {miss.path}: {miss.problem}" for miss in misses),
+        f"  for the files {', '.join(IDX_FILES)} (each plain or .gz)",
+        *(f"  tried {failure}" for failure in failures),
+    ]
+    return ImgclfError("\n".join(lines), hint=f"Put the four files into {folder}. {dataset.obtain}")
+
+
+def _check_shape(dataset: IdxDataset, source: Source, part: Part) -> int:
+    images, height, width = source.shape(part)
+    if (height, width) != (HEIGHT, WIDTH):
+        raise ImgclfError(
+            f"{source.describe()}: images of {dataset.title} must be {HEIGHT} x {WIDTH} pixels; "
+            f"got {height} x {width} in the {part} part",
+        )
+    return images
+
+
+def _read(dataset: IdxDataset, source: Source, part: Part) -> Split:
+    (target,) = dataset.targets
+    images, labels = source.read(part, classes=len(target.class_names))
+    return Split(ArrayPixels(_with_channel(images)), labels[:, np.newaxis])
+
+
+def _with_channel(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return images[..., np.newaxis]

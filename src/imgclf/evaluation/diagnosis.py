@@ -1,0 +1,183 @@
+"""What a run's history says about its fit, in words: what was seen, and what to try next.
+
+The rules, in their order; "late" is the last third of the rows with validation, at least three:
+
+1. No row has a validation accuracy: ``no validation``. Fewer than five have one: ``too short to tell``.
+2. ``overfits``: late validation loss lies 10 % above its lowest before, and late training accuracy at least 0.02
+   above validation accuracy.
+3. ``still improving``: late validation accuracy rises (least-squares line, over the whole of the late rows) by 5 % of
+   the error that is left and by at least 0.002, and late validation loss does not rise.
+4. ``overfits``: late training accuracy lies at least 0.05 above validation accuracy.
+5. ``underfits``: late training accuracy has come less than 70 % of the way from chance to 1.
+6. ``fits``: none of these.
+
+Training accuracy is measured during the epoch, with dropout and augmentation on and while the weights still change,
+so it lags: a gap below zero is normal, and is no sign of anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Kind = Literal["underfits", "overfits", "still improving", "fits", "no validation", "too short to tell"]
+
+FEWEST_ROWS = 5
+LOSS_ABOVE_LOWEST = 0.10
+SMALL_GAP = 0.02
+LARGE_GAP = 0.05
+LEAST_RISE = 0.002
+RISE_OF_ERROR = 0.05
+SKILL_OF_A_FIT = 0.7
+SKILL_OF_NOTHING = 0.05
+
+_ADVICE: dict[Kind, tuple[str, ...]] = {
+    "no validation": ("Set dataset.validation_size (for example 0.1), so that the run is judged on unseen images.",),
+    "too short to tell": (
+        f"Train for at least {FEWEST_ROWS} epochs (training.epochs), or validate more often within them.",
+    ),
+    "still improving": (
+        "Train longer: raise training.epochs.",
+        "With training.early_stopping (restore_best_weights: true), a generous number of epochs costs no accuracy.",
+    ),
+    "overfits": (
+        "Add images by augmentation, or use more training data.",
+        "Regularise: raise the model's dropout (its keys: `imgclf models show`), or make the model smaller.",
+        "Stop at the best epoch: training.early_stopping with restore_best_weights: true.",
+    ),
+    "underfits": (
+        "Use a larger model, or one of another family (`imgclf models list`).",
+        "Try another training.optimizer.learning_rate: three times as large, and a third.",
+        "Lower the model's dropout and take out augmentation until the training accuracy rises.",
+    ),
+    "fits": (
+        "Nothing stands out. For more accuracy, try a larger model together with augmentation and training.epochs.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The kind, what was seen (sentences with the numbers), and what to try (short advice, most promising first)."""
+
+    kind: Kind
+    seen: tuple[str, ...]
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Late:
+    """The end of a run in numbers; what was not recorded is None."""
+
+    validation: float
+    training: float | None
+    rise: float
+    loss_rise: float | None
+    loss_above_lowest: float | None
+    skill: float
+
+    @property
+    def gap(self) -> float | None:
+        return None if self.training is None else self.training - self.validation
+
+
+def diagnose(history: list[dict[str, Any]], chance: float) -> Diagnosis:
+    """What the rows of a run (epoch, loss, accuracy, validation_loss, validation_accuracy) say about its fit.
+
+    ``chance`` is the accuracy of guessing, 0 to 1. A value of None was not measured in that row.
+    """
+    validated = [row for row in history if row.get("validation_accuracy") is not None]
+    if not validated:
+        return Diagnosis("no validation", _training_seen(history), _ADVICE["no validation"])
+    if len(validated) < FEWEST_ROWS:
+        seen = f"Validation accuracy was measured {_times(len(validated))}, last {_last(validated)}."
+        return Diagnosis("too short to tell", (seen,), _ADVICE["too short to tell"])
+    late = _late(validated, chance)
+    kind = _kind(late)
+    return Diagnosis(kind, _seen(late, chance), _advice(kind, late))
+
+
+def _kind(late: _Late) -> Kind:
+    gap = late.gap or 0.0
+    if (late.loss_above_lowest or 0.0) >= LOSS_ABOVE_LOWEST and gap >= SMALL_GAP:
+        return "overfits"
+    if late.rise >= max(LEAST_RISE, RISE_OF_ERROR * (1 - late.validation)) and (late.loss_rise or 0.0) <= 0:
+        return "still improving"
+    if gap >= LARGE_GAP:
+        return "overfits"
+    return "underfits" if late.skill < SKILL_OF_A_FIT else "fits"
+
+
+def _late(rows: list[dict[str, Any]], chance: float) -> _Late:
+    late = rows[-max(3, len(rows) // 3) :]
+    validation, training = _values(late, "validation_accuracy"), _values(late, "accuracy")
+    losses = _values(late, "validation_loss")
+    lowest = min(_values(rows[: -len(late)], "validation_loss"), default=0.0)
+    level = float(np.mean(training or validation))
+    return _Late(
+        validation=float(np.mean(validation)),
+        training=float(np.mean(training)) if training else None,
+        rise=_rise(validation),
+        loss_rise=_rise(losses) if losses else None,
+        loss_above_lowest=float(np.mean(losses)) / lowest - 1 if losses and lowest > 0 else None,
+        skill=(level - chance) / (1 - chance) if chance < 1 else 1.0,
+    )
+
+
+def _values(rows: list[dict[str, Any]], key: str) -> list[float]:
+    return [float(row[key]) for row in rows if row.get(key) is not None]
+
+
+def _rise(values: list[float]) -> float:
+    """How much the least-squares line through the values rises from the first to the last."""
+    places = np.arange(len(values)) - (len(values) - 1) / 2
+    spread = float(np.sum(places**2))
+    return float(np.sum(places * np.array(values))) / spread * (len(values) - 1) if spread else 0.0
+
+
+def _seen(late: _Late, chance: float) -> tuple[str, ...]:
+    accuracy = f"Over the last third of the run, validation accuracy was {late.validation:.3f} on average"
+    if late.training is not None:
+        accuracy += f", training accuracy {late.training:.3f} (gap {late.gap:+.3f})"
+    sentences = [f"{accuracy}; guessing would reach {chance:.3f}."]
+    if late.gap is not None and late.gap < 0:
+        sentences.append(
+            "Training accuracy below validation is normal: it is measured during the epoch, with dropout and "
+            "augmentation on."
+        )
+    sentences.append(f"Over that third, validation accuracy changed by {late.rise:+.4f}{_loss_seen(late)}.")
+    return tuple(sentences)
+
+
+def _loss_seen(late: _Late) -> str:
+    change = "" if late.loss_rise is None else f" and validation loss by {late.loss_rise:+.4f}"
+    if (late.loss_above_lowest or 0.0) >= LOSS_ABOVE_LOWEST:
+        change += f"; the loss lay {late.loss_above_lowest:.0%} above its lowest before"
+    return change
+
+
+def _advice(kind: Kind, late: _Late) -> tuple[str, ...]:
+    if kind == "underfits" and late.skill < SKILL_OF_NOTHING:
+        return (
+            "The model learned next to nothing: try training.optimizer.learning_rate ten times smaller, then larger.",
+            *_ADVICE[kind],
+        )
+    if kind == "still improving" and (late.gap or 0.0) >= LARGE_GAP:
+        return (*_ADVICE[kind], "The gap to training accuracy is wide already: add augmentation or dropout.")
+    return _ADVICE[kind]
+
+
+def _training_seen(history: list[dict[str, Any]]) -> tuple[str, ...]:
+    training = _values(history, "accuracy")
+    reached = f"; training accuracy ended at {training[-1]:.3f}" if training else ""
+    return (f"No validation accuracy was measured, so nothing is known about unseen images{reached}.",)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _last(rows: list[dict[str, Any]]) -> str:
+    return f"{rows[-1]['validation_accuracy']:.3f}"

@@ -1,0 +1,156 @@
+"""The published form of the program's JSON: JSON Schema (draft 2020-12) of the report and of the predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _text(description: str) -> dict[str, Any]:
+    return {"type": "string", "description": description}
+
+
+def _count(description: str, minimum: int = 0) -> dict[str, Any]:
+    return {"type": "integer", "minimum": minimum, "description": description}
+
+
+def _share(description: str, *, may_be_null: bool = False) -> dict[str, Any]:
+    kind: Any = ["number", "null"] if may_be_null else "number"
+    return {"type": kind, "minimum": 0, "maximum": 1, "description": description}
+
+
+def _list(items: dict[str, Any], description: str, minimum: int = 0) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": minimum, "description": description}
+
+
+def _object(properties: dict[str, Any], description: str, *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An object that must have all properties but the ``optional`` ones, and no others."""
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+_AVERAGE = {
+    "precision": _share("Precision, averaged over the classes."),
+    "recall": _share("Recall, averaged over the classes."),
+    "f1": _share("F1, averaged over the classes."),
+}
+
+_CLASS = _object(
+    {
+        "class_name": _text("Name of the class."),
+        "precision": _share(
+            "Right ones among the images given this class; null where none was given it.", may_be_null=True
+        ),
+        "recall": _share("Right ones among the images of this class; null where it has none.", may_be_null=True),
+        "f1": _share(
+            "Harmonic mean of precision and recall; null where the class has no image and was never given.",
+            may_be_null=True,
+        ),
+        "support": _count("Images of this class."),
+        "predicted": _count("Images that were given this class."),
+    },
+    "One class.",
+)
+
+_PAIR = _object(
+    {
+        "true": _text("The true class."),
+        "predicted": _text("The class that was given instead."),
+        "count": _count("How many images.", minimum=1),
+        "share": _share("Share of the true class's images."),
+    },
+    "One kind of mistake.",
+)
+
+_BIN = _object(
+    {
+        "lower": _share("The bin holds confidences above this bound (the first also holds 0)."),
+        "upper": _share("The bin holds confidences up to this bound."),
+        "count": _count("Images in the bin."),
+        "confidence": _share("Mean probability of the predicted class; null in an empty bin.", may_be_null=True),
+        "accuracy": _share("Share of right predictions; null in an empty bin.", may_be_null=True),
+    },
+    "Images by the probability of their predicted class.",
+)
+
+_PREDICTION_TOP = _object(
+    {"label": _text("Name of the class."), "probability": _share("Its probability.")}, "One of the most likely classes."
+)
+
+REPORT_SCHEMA: dict[str, Any] = {
+    "$schema": _DRAFT,
+    "title": "imgclf report",
+    **_object(
+        {
+            "run": _text("Name of the run that was evaluated."),
+            "weights": _text("The weight file that was evaluated."),
+            "split": {"enum": ["train", "validation", "test"], "description": "The images that were evaluated."},
+            "num_images": _count("How many images the numbers stand on.", minimum=1),
+            "accuracy": _share("Share of images whose most likely class is the true one."),
+            "accuracy_interval": {
+                "type": "array",
+                "prefixItems": [_share("Lower bound."), _share("Upper bound.")],
+                "items": False,
+                "minItems": 2,
+                "description": "95 % Wilson interval of the accuracy: [low, high].",
+            },
+            "standard_error": _share("Binomial standard error of the accuracy."),
+            "loss": {"type": "number", "minimum": 0, "description": "Mean cross-entropy, in nats."},
+            "top_k": {
+                "type": "object",
+                "patternProperties": {"^[1-9][0-9]*$": _share("Share of images.")},
+                "additionalProperties": False,
+                "description": "Share of images whose true class is among the k most likely; keys are k, below the "
+                "number of classes.",
+            },
+            "class_names": _list(_text("Name of a class."), "Names of the classes, in the order of their labels.", 2),
+            "per_class": _list(_CLASS, "Scores by class, in the order of the labels.", 2),
+            "macro_average": _object(_AVERAGE, "Each class counts alike; null counts as 0."),
+            "weighted_average": _object(_AVERAGE, "Each class counts by its support; null counts as 0."),
+            "confusion_matrix": _list(
+                _list(_count("Images."), "One true class; an entry a predicted class.", 2),
+                "Counts of images: rows are true classes, columns predicted ones.",
+                2,
+            ),
+            "most_confused": _list(_PAIR, "The most frequent mistakes, most frequent first; at most ten."),
+            "calibration_error": _share("Expected calibration error over the bins."),
+            "calibration_bins": _list(_BIN, "Bins of equal width over [0, 1], lowest first.", 1),
+        },
+        "What `imgclf evaluate --json` prints and report.json holds.",
+        optional=("run", "weights"),
+    ),
+}
+
+PREDICTIONS_SCHEMA: dict[str, Any] = {
+    "$schema": _DRAFT,
+    "title": "imgclf predictions",
+    "type": "array",
+    "description": "What `imgclf predict --json` prints: one object a file, in the order of the files.",
+    "items": {
+        "oneOf": [
+            _object(
+                {
+                    "file": _text("The image file, as it was given."),
+                    "label": _text("The most likely class."),
+                    "probability": _share("The probability of that class."),
+                    "top": _list(_PREDICTION_TOP, "The most likely classes, most likely first.", 1),
+                    "steps": _list(_text("One step."), "What was done to the image before the model saw it, in order."),
+                },
+                "An image that was classified.",
+            ),
+            _object(
+                {
+                    "file": _text("The file, as it was given."),
+                    "error": _text("Why it could not be classified."),
+                },
+                "A file that could not be classified.",
+            ),
+        ]
+    },
+}

@@ -1,0 +1,81 @@
+"""The report of one target on one split: everything that ``report.json`` and ``evaluate --json`` hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.errors import ImgclfError
+from imgclf.evaluation import metrics
+
+TOP_K = (3, 5)
+
+
+def build_report(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str], split: str
+) -> dict[str, Any]:
+    """A dictionary for JSON, as ``REPORT_SCHEMA`` describes it: no NaN, and equal to the last digit for equal logits.
+
+    ``logits`` are float32 (images, classes), ``labels`` int (images,). Raises ImgclfError where these and the class
+    names do not belong together, and WorkFailed where logits are not finite.
+    """
+    _check(logits, labels, class_names)
+    predicted = logits.argmax(axis=1)
+    return {
+        "split": split,
+        "num_images": len(labels),
+        **_accuracy(predicted == labels),
+        "loss": metrics.cross_entropy(logits, labels),
+        "top_k": {str(k): metrics.top_k_accuracy(logits, labels, k) for k in TOP_K if k < len(class_names)},
+        "class_names": list(class_names),
+        **_by_class(predicted, labels, class_names),
+        **_calibration(logits, labels),
+    }
+
+
+def _check(logits: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str]) -> None:
+    if len(labels) == 0:
+        raise ImgclfError("evaluation: the split must hold at least one image; got none")
+    if logits.shape != (len(labels), len(class_names)):
+        raise ImgclfError(
+            f"evaluation: outputs must have the shape (images, classes) = ({len(labels)}, {len(class_names)}); "
+            f"got {logits.shape}",
+            hint="The weights belong to another data set, or the run's experiment was changed.",
+        )
+    if labels.min() < 0 or labels.max() >= len(class_names):
+        raise ImgclfError(
+            f"evaluation: labels must be from 0 to {len(class_names) - 1}; got {labels.min()} to {labels.max()}"
+        )
+
+
+def _accuracy(correct: NDArray[np.bool_]) -> dict[str, Any]:
+    share = float(correct.mean())
+    return {
+        "accuracy": share,
+        "accuracy_interval": list(metrics.wilson_interval(int(correct.sum()), len(correct))),
+        "standard_error": sqrt(share * (1 - share) / len(correct)),
+    }
+
+
+def _by_class(
+    predicted: NDArray[np.integer], labels: NDArray[np.integer], class_names: Sequence[str]
+) -> dict[str, Any]:
+    names, classes = list(class_names), len(class_names)
+    matrix = metrics.confusion_matrix(predicted, labels, classes)
+    scores = metrics.per_class(predicted, labels, classes)
+    return {
+        "per_class": [{"class_name": name, **entry} for name, entry in zip(names, scores, strict=True)],
+        "macro_average": metrics.average_scores(predicted, labels, classes, "macro"),
+        "weighted_average": metrics.average_scores(predicted, labels, classes, "weighted"),
+        "confusion_matrix": matrix.tolist(),
+        "most_confused": metrics.most_confused_pairs(matrix, names),
+    }
+
+
+def _calibration(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> dict[str, Any]:
+    bins = metrics.calibration_bins(metrics.probabilities(logits), labels)
+    return {"calibration_error": metrics.calibration_error(bins), "calibration_bins": bins}

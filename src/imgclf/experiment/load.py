@@ -1,0 +1,52 @@
+"""From a path or a name to a validated experiment, and back to text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from imgclf.experiment.overrides import Overrides
+from imgclf.experiment.schema import Experiment
+from imgclf.experiment.shipped import find_config
+from imgclf.experiment.validate import validate
+from imgclf.experiment.yaml_text import read
+
+
+@dataclass(frozen=True)
+class LoadedExperiment:
+    """An experiment, the file it came from, and the name that its runs bear."""
+
+    experiment: Experiment
+    path: Path
+    name: str
+
+
+def load_experiment(config: str, overrides: Sequence[str] = ()) -> LoadedExperiment:
+    """The experiment that CONFIG (a path or a shipped config's name) holds after the overrides (``KEY=VALUE``).
+
+    Raises ExperimentError with every mistake of file and overrides, and ImgclfError where there is no such file.
+    """
+    path = find_config(config)
+    experiment = validate(read(path), Experiment, Overrides.parse(overrides))
+    # A run's own copy is called experiment.yaml; runs that repeat it bear the name of its folder, without the time.
+    name = path.stem if path.name != "experiment.yaml" else path.resolve().parent.name.rsplit("-", 2)[0]
+    return LoadedExperiment(experiment, path, name)
+
+
+def experiment_text(experiment: Experiment) -> str:
+    """The complete experiment as YAML; loading it gives an equal experiment."""
+    return yaml.dump(experiment.complete(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists of plain values stand on one line, and a text that would be read as a number is quoted."""
+
+    def represent_list(self, data: list[object]) -> yaml.SequenceNode:
+        plain = not any(isinstance(value, (list, dict)) for value in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
+
+
+_Dumper.add_representer(list, _Dumper.represent_list)

@@ -1,0 +1,38 @@
+"""The configs that travel with the program."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from imgclf.errors import ImgclfError
+
+
+def configs_folder() -> Path:
+    """The folder of the shipped configs: inside the installed package, or at the root of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parents[1] / "configs"
+
+
+def shipped_configs() -> list[Path]:
+    """Every shipped config, by name."""
+    return sorted(configs_folder().glob("*.yaml"))
+
+
+def find_config(config: str) -> Path:
+    """The file that CONFIG names: a path, or the name of a shipped config.
+
+    Raises ImgclfError with the nearest names where there is neither.
+    """
+    path = Path(config)
+    if path.is_file():
+        return path
+    shipped = {file.stem: file for file in shipped_configs()}
+    name = path.stem if path.suffix in (".yaml", ".yml") else config
+    if path.name == config and name in shipped:
+        return shipped[name]
+    near = difflib.get_close_matches(Path(name).name, shipped, n=3, cutoff=0.5)
+    kind = "a folder" if path.is_dir() else "no such file, and no shipped config has this name"
+    hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf config list` shows the shipped configs"
+    raise ImgclfError(f"{config}: {kind}", hint=hint)

@@ -1,0 +1,16 @@
+"""The model families. A new one costs one file, its import and its name in the union."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+from pydantic import Field
+
+from imgclf.models.base import ModelSettings
+from imgclf.models.lenet import LeNet
+from imgclf.models.mlp import Mlp
+from imgclf.models.perceptron import Perceptron
+from imgclf.models.simple_cnn import SimpleCnn
+
+ModelUnion = Annotated[Perceptron | Mlp | LeNet | SimpleCnn, Field(discriminator="name")]
+MODELS: tuple[type[ModelSettings], ...] = get_args(get_args(ModelUnion)[0])

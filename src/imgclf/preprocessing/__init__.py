@@ -1,0 +1,42 @@
+"""What is done to every image alike, in training and in prediction: size, channels, scale of the pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from imgclf.settings import Count, Settings
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+ImageShape = tuple[int, int, int]  # height, width, channels
+
+
+class PreprocessingSettings(Settings):
+    """The section ``preprocessing``: how an image becomes the numbers that the model sees."""
+
+    size: Count | tuple[Count, Count] | None = Field(
+        None, description="Height and width in pixels (one number: a square) that images are brought to. null: as they are."
+    )
+    channels: Literal[1, 3] | None = Field(None, description="1: grey; 3: red, green, blue; null: as the images are.")
+    scaling: Literal["unit", "symmetric", "none"] = Field(
+        "unit", description="Range of the pixels that the model sees: `unit` 0 to 1, `symmetric` -1 to 1, `none` 0 to 255."
+    )
+
+    def output_shape(self, image_shape: ImageShape) -> ImageShape:
+        """Height, width and channels of the images of a data set after preprocessing."""
+        height, width, channels = image_shape
+        if self.size is not None:
+            height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return height, width, self.channels or channels
+
+    def scale(self, images: tf.Tensor) -> tf.Tensor:
+        """Pixels 0 to 255 of any type as float32 in the range that ``scaling`` names; same shape."""
+        import tensorflow as tf
+
+        pixels = tf.cast(images, tf.float32)
+        if self.scaling == "unit":
+            return pixels * (1 / 255)
+        return pixels * (2 / 255) - 1 if self.scaling == "symmetric" else pixels

@@ -1,0 +1,94 @@
+"""Who watches a training run: writes its metrics, weights, log and TensorBoard, and tells the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.reporting.tensorboard import TensorboardLog
+from imgclf.runs.folder import RunFolder
+from imgclf.runs.weights import load_weights, save_weights
+from imgclf.screen import Screen
+from imgclf.training.feed import Chunk
+from imgclf.training.inspection import inspect
+from imgclf.training.loop import Row
+from imgclf.training.settings import TrainingSettings
+from imgclf.training.step import Step
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Recorder:
+    """The observer of a run that is written to a folder."""
+
+    def __init__(self, run: RunFolder, settings: TrainingSettings, screen: Screen) -> None:
+        self._run, self._settings, self._screen = run, settings.tensorboard, screen
+        self._history: list[Row] = []
+        self._tensorboard = TensorboardLog(run.tensorboard) if self._writes_events() else None
+        self.reported = "last"
+
+    def say(self, text: str) -> None:
+        """A line for the screen and for log.txt."""
+        self._screen.say(text)
+        with self._run.log.open("a", encoding="utf-8") as log:
+            log.write(text + "\n")
+
+    def begin(self, model: keras.Model) -> None:
+        """Write what is known before the first step."""
+        self._run.write_metrics([])
+        if self._tensorboard and self._settings.graph:
+            self._tensorboard.graph(model)
+
+    def progressed(self, step: int, total: int, loss: float) -> None:
+        self._screen.progress("training", step, total, f"loss {loss:.4f}")
+
+    def measured(self, row: Row, model: keras.Model) -> None:
+        self._history.append(row)
+        self._run.write_metrics(self._history)
+        self.say(row_text(row))
+        if self._tensorboard and self._settings.scalars:
+            self._tensorboard.scalars(row)
+        if self._tensorboard and self._settings.filters and not self._tensorboard.filters(row["step"], model):
+            self.say("TensorBoard: no filters to show, the model has no convolution")
+            self._settings = self._settings.model_copy(update={"filters": False})
+
+    def summarise(self, step: Step, chunk: Chunk) -> None:
+        if self._tensorboard:
+            self._tensorboard.tensors(chunk.span.first, inspect(step, chunk))
+
+    def save_last(self, model: keras.Model) -> None:
+        save_weights(model, self._run.last_weights)
+        self.reported = "last"
+
+    def save_best(self, model: keras.Model) -> None:
+        save_weights(model, self._run.best_weights)
+
+    def load_best(self, model: keras.Model) -> None:
+        load_weights(model, self._run.best_weights)
+        self.reported = "best"
+
+    def project(self, features: NDArray[np.float32], labels: list[str]) -> None:
+        """Write the validation images' features (images, numbers) and class names for TensorBoard's projector."""
+        if self._tensorboard:
+            self._tensorboard.projector(features, labels)
+
+    def close(self) -> None:
+        """End the TensorBoard logs."""
+        if self._tensorboard:
+            self._tensorboard.close()
+
+    def _writes_events(self) -> bool:
+        wanted = self._settings
+        return any((wanted.scalars, wanted.graph, wanted.summaries_every, wanted.filters, wanted.projector))
+
+
+def row_text(row: Row) -> str:
+    """A row of metrics as one line."""
+    where = f"epoch {row['epoch']:g}" if float(row["epoch"]).is_integer() else f"step {row['step']}"
+    text = f"{where}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}"
+    if row["validation_loss"] is not None:
+        text += f"; validation loss {row['validation_loss']:.4f}, accuracy {row['validation_accuracy']:.4f}"
+    return text

@@ -1,0 +1,111 @@
+"""Images with their labels: many in one picture, or one enlarged with the label on a strip below."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.reporting.style import DPI, FAINT_INK, INK, RIGHT, WRONG, new_figure, picture, styled
+
+CELL_INCHES = 1.55
+TITLE_CHARACTERS = 19
+LEAST_POINTS, MOST_POINTS = 7.0, 20.0
+
+
+def draw_grid(
+    images: NDArray[np.uint8], titles: Sequence[tuple[str, bool | None]], heading: str, columns: int = 6
+) -> bytes:
+    """A PNG of images, uint8 (images, height, width, channels), each with a title: green right, red wrong, else black.
+
+    Pixels are enlarged without smoothing. Without images, the picture says that there are none.
+    """
+    with styled():
+        if len(images) == 0:
+            return _empty_grid(heading)
+        columns = min(columns, len(images))
+        rows = -(-len(images) // columns)
+        wrapped = [_wrapped(text) for text, _ in titles]
+        cell = CELL_INCHES * images.shape[1] / images.shape[2] + 0.15 * max(map(len, wrapped)) + 0.2
+        figure = new_figure(max(CELL_INCHES * columns, 1 + 0.12 * len(heading)), cell * rows + 0.4)
+        figure.suptitle(heading, fontsize=12, fontweight="bold")
+        cells = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for axes in cells:
+            axes.set_axis_off()
+        for axes, image, lines, (_, correct) in zip(cells, images, wrapped, titles, strict=False):
+            axes.imshow(_three_channels(image), interpolation="nearest")
+            colour = _colour(correct)
+            axes.set_title("\n".join(lines), fontsize=8.5, fontweight="normal", color=colour, loc="center", pad=3)
+        return picture(figure)
+
+
+def label_image(image: NDArray[np.uint8], text: str, correct: bool | None, minimum_side: int = 280) -> bytes:
+    """A PNG of one image, uint8 (height, width, channels), with its label on a strip below.
+
+    Where its longer side is under ``minimum_side`` pixels, it is enlarged by the least whole number that reaches it,
+    without smoothing; a canvas narrower than that is filled up with white. The label is green, red or black.
+    """
+    from PIL import Image
+
+    enlarged = _enlarged(_three_channels(image), minimum_side)
+    height, width = enlarged.shape[:2]
+    strip = _strip(text, _colour(correct), max(width, minimum_side))
+    canvas = np.full((height + len(strip), strip.shape[1], 3), 255, np.uint8)
+    left = (strip.shape[1] - width) // 2
+    canvas[:height, left : left + width] = enlarged
+    canvas[height:] = strip
+    canvas[height] = 208  # a grey line, where a white image meets the white strip
+    buffer = io.BytesIO()
+    Image.fromarray(canvas).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _colour(correct: bool | None) -> str:
+    return INK if correct is None else RIGHT if correct else WRONG
+
+
+def _wrapped(text: str) -> list[str]:
+    """A title on lines that fit above an image; one that is long has the true class on a line of its own."""
+    parts = text.replace(" (", "\n(").split("\n") if len(text) > TITLE_CHARACTERS else [text]
+    return [line for part in parts for line in textwrap.wrap(part, TITLE_CHARACTERS)]
+
+
+def _empty_grid(heading: str) -> bytes:
+    figure = new_figure(6, 1.4)
+    figure.suptitle(heading, fontsize=12, fontweight="bold")
+    figure.text(0.5, 0.35, "none", ha="center", color=FAINT_INK, fontsize=12)
+    return picture(figure)
+
+
+def _three_channels(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[:, :, :3]
+
+
+def _enlarged(image: NDArray[np.uint8], minimum_side: int) -> NDArray[np.uint8]:
+    factor = max(1, -(-minimum_side // max(image.shape[:2])))
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _strip(text: str, colour: str, width: int) -> NDArray[np.uint8]:
+    """The text in pixels, uint8 (height, width, 3): on one line if it fits, on several where letters would be small."""
+    from PIL import Image
+
+    room = 0.94 * width
+    with styled():
+        figure = new_figure(width / DPI, 1)
+        points = float(np.clip(width / 24, LEAST_POINTS, MOST_POINTS))
+        label = figure.text(0.5, 0.5, text, color=colour, ha="center", va="center", linespacing=1.3, fontsize=points)
+        points = max(LEAST_POINTS, points * min(1.0, room / max(1.0, label.get_window_extent().width)))
+        label.set_fontsize(points)
+        label.set_text(_broken(text, room / max(1.0, label.get_window_extent().width)))
+        figure.set_size_inches(width / DPI, ceil(label.get_window_extent().height + 1.2 * points) / DPI)
+        return np.array(Image.open(io.BytesIO(picture(figure))).convert("RGB"))
+
+
+def _broken(text: str, fitting: float) -> str:
+    """``text`` on lines of the ``fitting`` share of its length."""
+    return text if fitting >= 1 else "\n".join(textwrap.wrap(text, max(1, int(len(text) * fitting))))

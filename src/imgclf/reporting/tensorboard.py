@@ -1,0 +1,115 @@
+"""What is written for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import keras
+
+HISTOGRAM_SAMPLES = 100_000
+
+
+class TensorboardLog:
+    """Two logs, ``train`` and ``validation``, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        self.folder = folder
+        self._train = tf.summary.create_file_writer(str(folder / "train"))
+        self._validation = tf.summary.create_file_writer(str(folder / "validation"))
+
+    def scalars(self, row: dict[str, Any]) -> None:
+        """Loss and accuracy of a row of metrics under one name each in both logs, and the learning rate."""
+        import tensorflow as tf
+
+        step = row["step"]
+        with self._train.as_default(step):
+            for name in ("loss", "accuracy", "learning_rate"):
+                tf.summary.scalar(name, row[name])
+        if row["validation_loss"] is not None:
+            with self._validation.as_default(step):
+                tf.summary.scalar("loss", row["validation_loss"])
+                tf.summary.scalar("accuracy", row["validation_accuracy"])
+        self.flush()
+
+    def graph(self, model: keras.Model) -> None:
+        """The network's graph of operations on a batch of one image."""
+        import tensorflow as tf
+
+        call = tf.function(lambda images: model(images, training=False))
+        concrete = call.get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:]), tf.float32))
+        with self._train.as_default(0):
+            tf.summary.graph(concrete.graph)
+
+    def tensors(self, step: int, named: Iterable[tuple[str, NDArray[Any]]]) -> None:
+        """Mean, standard deviation, minimum, maximum and histogram of each tensor.
+
+        The four numbers are of all values; a histogram is of every n-th value where there are over 100,000.
+        """
+        import tensorflow as tf
+
+        with self._train.as_default(step):
+            for name, values in named:
+                tf.summary.scalar(f"{name}/mean", np.mean(values, dtype=np.float64))
+                tf.summary.scalar(f"{name}/standard_deviation", np.std(values, dtype=np.float64))
+                tf.summary.scalar(f"{name}/minimum", np.min(values))
+                tf.summary.scalar(f"{name}/maximum", np.max(values))
+                tf.summary.histogram(
+                    f"{name}/histogram", values.reshape(-1)[:: max(1, values.size // HISTOGRAM_SAMPLES)]
+                )
+
+    def filters(self, step: int, model: keras.Model) -> bool:
+        """The first convolution's filters as grey images, stretched to black and white; False where there is none."""
+        import tensorflow as tf
+
+        kernels = [layer.kernel for layer in model.layers if getattr(layer, "kernel", None) is not None]
+        kernels = [np.asarray(kernel) for kernel in kernels if len(kernel.shape) == 4]
+        if not kernels:
+            return False
+        images = filter_images(kernels[0])
+        with self._train.as_default(step):
+            tf.summary.image("filters", images, max_outputs=len(images))
+        return True
+
+    def projector(self, features: NDArray[np.float32], labels: list[str]) -> None:
+        """Features (images, numbers) with the images' class names, in the form that the projector reads."""
+        from tensorboard.plugins import projector
+
+        (self.folder / "features.tsv").write_text(
+            "\n".join("\t".join(f"{value:.6g}" for value in row) for row in features) + "\n"
+        )
+        (self.folder / "labels.tsv").write_text("\n".join(label.replace("\t", " ") for label in labels) + "\n")
+        config = projector.ProjectorConfig()
+        config.embeddings.add(tensor_name="validation features", tensor_path="features.tsv", metadata_path="labels.tsv")
+        projector.visualize_embeddings(str(self.folder), config)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        self._train.flush()
+        self._validation.flush()
+
+    def close(self) -> None:
+        """End both logs."""
+        self._train.close()
+        self._validation.close()
+
+
+def filter_images(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One image a filter and input channel (grey) or a filter (three channels), each stretched to 0..1.
+
+    ``kernel``: (height, width, channels, filters).
+    """
+    if kernel.shape[2] == 3:
+        images = kernel.transpose(3, 0, 1, 2)
+    else:
+        images = kernel.reshape(*kernel.shape[:2], -1).transpose(2, 0, 1)[..., None]
+    low, high = images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)
+    stretched: NDArray[np.float32] = (images - low) / np.maximum(high - low, 1e-12)
+    return stretched

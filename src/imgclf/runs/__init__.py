@@ -1,0 +1,1 @@
+"""The run folder: its layout, whole-file writing, weights, provenance, and finding runs."""

@@ -1,0 +1,46 @@
+"""Finding runs: by path, by name, or the latest."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from imgclf.errors import ImgclfError
+from imgclf.runs.folder import RunFolder, read_json
+
+
+def list_runs(runs_dir: Path) -> list[RunFolder]:
+    """The run folders under ``runs_dir``, oldest start first; a folder without a readable run.json is none."""
+    if not runs_dir.is_dir():
+        return []
+    folders = [RunFolder(path) for path in runs_dir.iterdir() if (path / "run.json").is_file()]
+    return sorted(folders, key=lambda run: (str(run.record().get("started", "")), run.name))
+
+
+def find_run(wanted: str, runs_dir: Path) -> RunFolder:
+    """The run that ``wanted`` names: a path, a name under ``runs_dir``, or ``latest``, the newest finished one.
+
+    Raises ImgclfError with the nearest names where there is none.
+    """
+    if wanted == "latest":
+        return _latest(runs_dir)
+    for path in (Path(wanted), runs_dir / wanted):
+        if (path / "run.json").is_file():
+            return RunFolder(path)
+    names = [run.name for run in list_runs(runs_dir)]
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf runs list` shows the runs that there are"
+    raise ImgclfError(f"{wanted}: no run of this path or name (looked in {runs_dir})", hint=hint)
+
+
+def run_of_weights(weights: Path) -> RunFolder | None:
+    """The run whose folder holds a weights file, or None where it lies elsewhere."""
+    folder = weights.resolve().parent.parent
+    return RunFolder(folder) if (folder / "run.json").is_file() else None
+
+
+def _latest(runs_dir: Path) -> RunFolder:
+    finished = [run for run in list_runs(runs_dir) if read_json(run.record_file).get("status") == "finished"]
+    if not finished:
+        raise ImgclfError(f"{runs_dir}: no finished run", hint="train one: imgclf train lenet_digits")
+    return finished[-1]

@@ -1,0 +1,121 @@
+"""The layout of a run folder, and its record run.json."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from imgclf.errors import ImgclfError
+from imgclf.runs.files import write_json, write_whole
+
+Status = Literal["running", "finished", "interrupted", "failed"]
+COLUMNS = ("epoch", "step", "stage", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder. Nothing but it is read by the commands that come after training."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def experiment(self) -> Path:
+        return self.path / "experiment.yaml"
+
+    @property
+    def record_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def best_weights(self) -> Path:
+        return self.path / "weights" / "best.weights.h5"
+
+    @property
+    def last_weights(self) -> Path:
+        return self.path / "weights" / "last.weights.h5"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.json"
+
+    @property
+    def plots(self) -> Path:
+        return self.path / "plots"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    def record(self) -> dict[str, Any]:
+        """The content of run.json. Raises ImgclfError where it is missing or no JSON object."""
+        return read_json(self.record_file)
+
+    def update(self, **changes: Any) -> None:
+        """Write run.json anew with some entries changed."""
+        before = self.record() if self.record_file.exists() else {}
+        write_json(self.record_file, before | changes)
+
+    def write_metrics(self, history: list[dict[str, Any]]) -> None:
+        """Write metrics.csv: a row a measurement; empty where there was nothing to measure."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_whole(self.metrics, text.getvalue())
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.csv; empty cells are None."""
+        if not self.metrics.exists():
+            return []
+        with self.metrics.open(newline="") as file:
+            return [{name: float(cell) if cell else None for name, cell in row.items()} for row in csv.DictReader(file)]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file. Raises ImgclfError."""
+    try:
+        value = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ImgclfError(f"{path}: no such file", hint="a run folder holds run.json, experiment.yaml and weights/") from error
+    except (ValueError, OSError) as error:
+        raise ImgclfError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ImgclfError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def create_run_folder(runs_dir: Path, name: str, now: datetime) -> RunFolder:
+    """A new folder ``name-YYYYMMDD-HHMMSS`` under ``runs_dir``; a number is added where one exists.
+
+    Raises ImgclfError where it can't be made.
+    """
+    stem = f"{name}-{now:%Y%m%d-%H%M%S}"
+    for number in range(1, 1000):
+        path = runs_dir / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if runs_dir.is_dir():
+                continue
+            raise ImgclfError(f"{runs_dir}: the runs folder must be a folder; it is a file") from None
+        except OSError as error:
+            raise ImgclfError(f"{path}: the run folder can't be made: {error.strerror}", hint="choose another with --runs-dir") from error
+        return RunFolder(path)
+    raise ImgclfError(f"{runs_dir}: holds a thousand runs of the name {stem}")

@@ -1,0 +1,61 @@
+"""Where a run was made: versions, machine, commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("imgclf", "tensorflow", "keras", "numpy", "scikit-learn", "h5py", "opencv-python", "pillow")
+
+
+def provenance() -> dict[str, Any]:
+    """Versions of Python and of the packages that results rest on, the machine, the git commit of the program."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "machine": machine(),
+        "git_commit": _git_commit(),
+        "environment": {name: os.environ[name] for name in sorted(os.environ) if _matters(name)},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, operating system."""
+    return {"processor": processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
+
+
+def processor() -> str:
+    """The processor's name as the system gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        if names:
+            return names[0]
+    return platform.processor() or platform.machine()
+
+
+def peak_memory() -> int:
+    """Greatest resident set of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024  # Linux counts KiB, macOS bytes
+
+
+def _matters(name: str) -> bool:
+    """Whether an environment variable can change the bits of a result."""
+    return name.startswith(("TF_", "XLA_", "OMP_", "ONEDNN_", "DNNL_", "CUDA_VISIBLE")) and name != "TF_CONFIG"
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that the program runs from, with `-dirty` where it was changed; None when installed."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    ask = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None  # no git on this machine, or no commit yet: an installed program has none either

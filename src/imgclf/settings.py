@@ -1,0 +1,36 @@
+"""The base of every settings class: the sections of an experiment file and their parts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Unknown keys are refused, types are not guessed ("3" is no number), and what was validated does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Misfit(ValueError):  # noqa: N818 (it reads as what it is)
+    """What a validator raises for a key below it; ``path`` is relative to the model that raises."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+class Misfits(ValueError):  # noqa: N818
+    """Several misfits of one validator, reported together."""
+
+    def __init__(self, problems: list[Misfit]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems

@@ -1,0 +1,297 @@
+"""The job `train`: from an experiment file to a run folder. Start reading here."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf.datasets.base import DataPlaces, Split, Splits
+from imgclf.datasets.shaped import shaped
+from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.evaluate import evaluate_split, write_evaluation
+from imgclf.evaluation.diagnosis import Diagnosis, diagnose
+from imgclf.experiment.load import LoadedExperiment, experiment_text, load_experiment
+from imgclf.experiment.schema import Experiment, class_problems, shape_problems
+from imgclf.inference import Forward
+from imgclf.models.cost import multiply_adds
+from imgclf.models.heads import build_model
+from imgclf.places import data_folder, runs_folder
+from imgclf.recording import Recorder
+from imgclf.runs.files import write_whole
+from imgclf.runs.folder import RunFolder, create_run_folder
+from imgclf.runs.provenance import peak_memory, provenance
+from imgclf.screen import Screen, Silent
+from imgclf.startup import choose_kernels
+from imgclf.training.class_weights import class_weights
+from imgclf.training.devices import DeviceChoice, Devices, choose_devices
+from imgclf.training.loop import Images, Outcome, Task, fit
+from imgclf.training.precision import computing_in
+
+if TYPE_CHECKING:
+    import keras
+
+CHUNK_MULTIPLY_ADDS = 2e11  # forward; about two seconds of a desktop processor, so that the screen moves
+CHUNK_BYTES, CHUNK_STEPS = 4 * 2**20, 64
+INK_IMAGES = 2000  # so many training images tell whether the data is white ink on black
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished run: its folder, its experiment, its report on the test split, and what its curves say."""
+
+    run: RunFolder
+    experiment: Experiment
+    report: dict[str, Any]
+    diagnosis: Diagnosis
+    seconds: float
+
+
+def train(
+    config: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
+    device: DeviceChoice | None = None,
+    data_dir: str | Path | None = None,
+    runs_dir: str | Path | None = None,
+    screen: Screen | None = None,
+) -> TrainingResult:
+    """Train the experiment of CONFIG (a path or a shipped config's name) and write a run folder.
+
+    ``overrides`` are texts ``KEY=VALUE``. The test split is read once, after training. Raises ImgclfError where the
+    input is wrong, before any training, and WorkFailed where the training fails.
+    """
+    started, screen = time.monotonic(), screen or Silent()
+    choose_kernels()
+    loaded = load_experiment(str(config), overrides)
+    splits = loaded.experiment.dataset.load(DataPlaces(data_folder(data_dir), screen.progress), loaded.experiment.seed)
+    devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
+    _check_data(loaded, splits, devices)
+    model = _build(loaded.experiment, splits, devices)
+    experiment = _resolved(loaded.experiment, model, devices)
+    run = create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())
+    screen.log_to(run.log)
+    recorder = Recorder(run, experiment.training, screen)
+    with _recorded(run, recorder, started):
+        _write_start(run, loaded, experiment, splits, devices, model, overrides)
+        _say_start(recorder, run, experiment, splits, devices, model)
+        recorder.begin(model)
+        training_started = time.monotonic()
+        outcome = fit(_task(experiment, splits, devices, model), recorder)
+        run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
+        _refuse_not_finite(outcome, run)
+        report, diagnosis = _finish(run, experiment, splits, model, recorder, outcome)
+    return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
+
+
+def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> None:
+    """What only the data itself can tell: shapes, classes, and whether there is a batch to train on."""
+    experiment, path = loaded.experiment, loaded.path
+    misfits = shape_problems(experiment, splits.train.pixels.image_shape) + class_problems(experiment, splits.targets)
+    if misfits:
+        raise ImgclfError("; ".join(f"{path}: {'.'.join(map(str, one.path))}: {one.message}" for one in misfits))
+    for stage in experiment.training.resolved_stages():
+        if stage.batch_size > len(splits.train):
+            found = f"the training split has {len(splits.train)} images"
+            raise ImgclfError(f"{path}: training.batch_size: {found}; a batch of {stage.batch_size} is larger")
+        if stage.batch_size % len(devices.names):
+            found = f"{stage.batch_size} images can't be shared evenly by {len(devices.names)} devices"
+            raise ImgclfError(f"{path}: training.batch_size: {found}")
+
+
+def _build(experiment: Experiment, splits: Splits, devices: Devices) -> keras.Model:
+    """The network with its first weights, which depend on the seed alone."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(experiment.seed)
+    if experiment.runtime.deterministic and devices.kind == "gpu":
+        tf.config.experimental.enable_op_determinism()
+    classes = {target.name: len(target.class_names) for target in splits.targets}
+    shape = experiment.preprocessing.output_shape(splits.train.pixels.image_shape)
+    with devices.strategy.scope(), computing_in(experiment.training.precision):
+        return build_model(experiment.model, shape, classes)
+
+
+def _resolved(experiment: Experiment, model: keras.Model, devices: Devices) -> Experiment:
+    """The experiment with what this machine decides filled in: device, threads, steps in a call."""
+    training, runtime = experiment.training, experiment.runtime
+    batch = max(stage.batch_size for stage in training.resolved_stages())
+    steps = training.steps_per_call or _steps_per_call(model, batch)
+    threads = runtime.threads or os.cpu_count()
+    return experiment.model_copy(
+        update={
+            "training": training.model_copy(update={"steps_per_call": steps}),
+            "runtime": runtime.model_copy(update={"device": devices.kind, "threads": threads}),
+        }
+    )
+
+
+def _steps_per_call(model: keras.Model, batch: int) -> int:
+    """As many steps as fit in about two seconds and 4 MiB of pixels, 64 at most."""
+    by_work = CHUNK_MULTIPLY_ADDS / (multiply_adds(model) * 3 * batch + 1)
+    by_memory = CHUNK_BYTES / (int(np.prod(model.input_shape[1:])) * batch)
+    return int(max(1, min(by_work, by_memory, CHUNK_STEPS)))
+
+
+@contextmanager
+def _recorded(run: RunFolder, recorder: Recorder, started: float) -> Iterator[None]:
+    """Keep the run's status true however the block ends."""
+    status = "failed"
+    try:
+        yield
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        recorder.close()
+        run.update(status=status, ended=_now(), seconds=round(time.monotonic() - started, 2))
+
+
+def _write_start(
+    run: RunFolder,
+    loaded: LoadedExperiment,
+    experiment: Experiment,
+    splits: Splits,
+    devices: Devices,
+    model: keras.Model,
+    overrides: Sequence[str],
+) -> None:
+    write_whole(run.experiment, experiment_text(experiment))
+    run.update(
+        status="running",
+        name=loaded.name,
+        config=str(loaded.path),
+        overrides=list(overrides),
+        digest=experiment.digest(),
+        seed=experiment.seed,
+        started=_now(),
+        **provenance(),
+        devices=list(devices.names),
+        device_note=devices.note,
+        parameters=model.count_params(),
+        data={
+            "dataset": experiment.dataset.name,
+            "notes": list(splits.notes),
+            "fingerprint": splits.fingerprint,
+            "image_shape": list(splits.train.pixels.image_shape),
+            "targets": [{"name": one.name, "class_names": list(one.class_names)} for one in splits.targets],
+            "images": _counts(splits),
+        },
+    )
+
+
+def _say_start(
+    recorder: Recorder, run: RunFolder, experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model
+) -> None:
+    counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
+    height, width, channels = model.input_shape[1:]
+    classes = " + ".join(str(len(target.class_names)) for target in splits.targets)
+    for note in splits.notes:
+        recorder.say(f"data    {note}")
+    recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
+    recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
+    recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
+    recorder.say(f"run     {run.path}")
+
+
+def _task(experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model) -> Task:
+    stages = experiment.training.resolved_stages()
+    return Task(
+        model=model,
+        strategy=devices.strategy,
+        settings=experiment.training,
+        stages=stages,
+        preprocessing=experiment.preprocessing,
+        augmentations=experiment.augmentation,
+        train=_images(splits.train, model),
+        validation=_images(splits.validation, model) if splits.validation else None,
+        class_weights=tuple(
+            tuple(
+                class_weights(stage.class_weight, splits.train.labels[:, i], target.class_names)
+                for i, target in enumerate(splits.targets)
+            )
+            for stage in stages
+        ),
+        seed=experiment.seed,
+    )
+
+
+def _images(split: Split, model: keras.Model) -> Images:
+    return Images(shaped(split.pixels, model.input_shape[1:]), split.labels)
+
+
+def _refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
+    if outcome.not_finite is None:
+        return
+    step, epoch = outcome.not_finite
+    run.update(not_finite={"step": step, "epoch": epoch})
+    raise WorkFailed(
+        f"{run.path}: the loss or a gradient of step {step} (epoch {epoch}) is not finite; training stopped there",
+        hint=f"{run.last_weights} holds the weights before that step; try a smaller training.optimizer.learning_rate "
+        "or training.clip_norm",
+    )
+
+
+def _finish(
+    run: RunFolder, experiment: Experiment, splits: Splits, model: keras.Model, recorder: Recorder, outcome: Outcome
+) -> tuple[dict[str, Any], Diagnosis]:
+    """Evaluate the final weights on the test split and write what the run leaves."""
+    for reason in outcome.stopped:
+        recorder.say(reason)
+    if experiment.training.tensorboard.projector and splits.validation is not None:
+        recorder.project(*_features(model, experiment, splits))
+    forward = Forward(model, experiment.preprocessing.scale)
+    evaluation = evaluate_split(forward, splits, "test", model.input_shape[1:])
+    evaluation.report.update(run=run.name, weights=f"{recorder.reported}.weights.h5")
+    write_evaluation(run, evaluation)
+    diagnosis = diagnose(outcome.history, 1 / len(splits.targets[0].class_names))
+    run.update(
+        ink=_ink(splits.train),
+        reported_weights=recorder.reported,
+        accuracy=evaluation.report["accuracy"],
+        steps=outcome.steps,
+        stopped=outcome.stopped,
+        diagnosis={"kind": diagnosis.kind, "seen": diagnosis.seen, "advice": diagnosis.advice},
+    )
+    return evaluation.report, diagnosis
+
+
+def _features(model: keras.Model, experiment: Experiment, splits: Splits) -> tuple[Any, list[str]]:
+    """The validation images' features, float32 (images, numbers), and their class names."""
+    import keras
+
+    assert splits.validation is not None
+    body = keras.Model(model.inputs, model.layers[-1].input)
+    images = _images(splits.validation, model)
+    features = Forward(body, experiment.preprocessing.scale).logits(images.pixels)[0]
+    names = splits.targets[0].class_names
+    return features.reshape(len(features), -1), [names[label] for label in images.labels[:, 0]]
+
+
+def _counts(splits: Splits) -> dict[str, int]:
+    validation = len(splits.validation) if splits.validation else 0
+    return {"train": len(splits.train), "validation": validation, "test": splits.test_images}
+
+
+def _ink(split: Split) -> dict[str, Any] | None:
+    from imgclf.images.ink import measure_ink
+
+    if split.pixels.image_shape[2] != 1:
+        return None
+    positions = np.linspace(0, len(split) - 1, min(INK_IMAGES, len(split))).astype(np.int64)
+    style = measure_ink(split.pixels.take(positions))
+    return style.to_json() if style else None
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,97 @@
+"""A trained model, put together again from a run folder: what evaluate and predict have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imgclf.datasets.base import DataPlaces, ImageShape, Target
+from imgclf.errors import ImgclfError
+from imgclf.experiment.load import load_experiment
+from imgclf.experiment.schema import Experiment
+from imgclf.inference import Forward
+from imgclf.models.heads import build_model
+from imgclf.runs.find import find_run, run_of_weights
+from imgclf.runs.folder import RunFolder
+from imgclf.runs.weights import load_weights
+from imgclf.startup import choose_kernels
+from imgclf.training.devices import Devices, DeviceChoice, choose_devices
+from imgclf.training.precision import computing_in
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a trained model comes from: its run (None for weights that lie alone), experiment and weights file."""
+
+    run: RunFolder | None
+    experiment: Experiment
+    weights: Path
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with its weights, ready for images (height, width, channels) uint8 of ``image_shape``."""
+
+    source: Source
+    targets: tuple[Target, ...]
+    image_shape: ImageShape
+    devices: Devices
+    forward: Forward
+
+
+def find_source(run: str | None, weights: Path | None, config: str | None, runs_dir: Path) -> Source:
+    """The trained model that the user means: a run's, a run's other weights, or a weights file with its config.
+
+    Raises ImgclfError where it is not there or the combination makes no sense.
+    """
+    if weights is not None and run is not None:
+        raise ImgclfError("give a run or --weights, not both: weights inside a run's folder name their run")
+    if weights is None:
+        if config is not None:
+            raise ImgclfError("--config goes with --weights: a run brings its own experiment")
+        return _source_of_run(find_run(run or "latest", runs_dir))
+    if not weights.is_file():
+        raise ImgclfError(f"{weights}: no such weights file")
+    owner = run_of_weights(weights)
+    if owner is not None and config is None:
+        return Source(owner, load_experiment(str(owner.experiment)).experiment, weights, owner.record())
+    if config is None:
+        raise ImgclfError(f"{weights}: lies in no run folder", hint="name the experiment that it was trained with: --config CONFIG")
+    return Source(None, load_experiment(config).experiment, weights, {})
+
+
+def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces) -> Trained:
+    """The model of ``source``, rebuilt from its experiment, with its weights. Raises ImgclfError where they don't fit."""
+    choose_kernels()
+    experiment = source.experiment
+    devices = choose_devices(device or experiment.runtime.device, experiment.runtime.threads)
+    shape, targets = _shape_and_targets(source, places)
+    classes = {target.name: len(target.class_names) for target in targets}
+    image_shape = experiment.preprocessing.output_shape(shape)
+    with computing_in(experiment.training.precision):
+        model = build_model(experiment.model, image_shape, classes)
+    load_weights(model, source.weights)
+    return Trained(source, targets, image_shape, devices, Forward(model, experiment.preprocessing.scale))
+
+
+def _source_of_run(run: RunFolder) -> Source:
+    record = run.record()
+    weights = run.best_weights if record.get("reported_weights") == "best" else run.last_weights
+    if not weights.is_file():
+        raise ImgclfError(f"{run.path}: the run has no weights; its status is {record.get('status')}")
+    return Source(run, load_experiment(str(run.experiment)).experiment, weights, record)
+
+
+def _shape_and_targets(source: Source, places: DataPlaces) -> tuple[ImageShape, tuple[Target, ...]]:
+    if source.record:
+        height, width, channels = source.record["data"]["image_shape"]
+        named = source.record["data"]["targets"]
+        return (height, width, channels), tuple(Target(one["name"], tuple(one["class_names"])) for one in named)
+    dataset = source.experiment.dataset
+    shape, targets = dataset.known_shape(), dataset.known_targets()
+    if shape is not None and targets is not None:
+        return shape, targets
+    splits = dataset.load(places, source.experiment.seed)
+    return splits.train.pixels.image_shape, splits.targets

@@ -1,0 +1,45 @@
+"""A look inside one training step: every variable, its gradient, every layer's output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.training.feed import Chunk
+from imgclf.training.step import Step
+
+Named = list[tuple[str, NDArray[Any]]]
+
+
+def inspect(step: Step, chunk: Chunk) -> Named:
+    """Variables, gradients and layers' outputs, by name, at a chunk's first step before its update.
+
+    The model is left as it was. Outputs are those of training's images (augmented) with dropout off.
+    """
+    import tensorflow as tf
+
+    images, labels, numbers = (tf.constant(array[0]) for array in (chunk.images, chunk.labels, chunk.numbers))
+    gradients = step.gradients(images, labels, numbers, tf.constant(chunk.span.first, tf.int64))
+    model = step.model
+    named: Named = [(f"variable/{_name(variable)}", variable.numpy()) for variable in model.variables if _is_weight(variable)]
+    weights = model.trainable_variables
+    named += [(f"gradient/{_name(v)}", g.numpy()) for v, g in zip(weights, gradients, strict=True)]
+    return named + [(f"output/{name}", output) for name, output in _outputs(step, step.prepared(images, numbers))]
+
+
+def _outputs(step: Step, images: Any) -> Named:
+    import keras
+
+    layers = [layer for layer in step.model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    outputs = keras.Model(step.model.inputs, [layer.output for layer in layers])(images, training=False)
+    return [(layer.name, output.numpy().astype(np.float32)) for layer, output in zip(layers, outputs, strict=True)]
+
+
+def _name(variable: Any) -> str:
+    return str(variable.path)
+
+
+def _is_weight(variable: Any) -> bool:
+    return "seed_generator" not in variable.path

@@ -1,0 +1,242 @@
+"""The life of a run: stages, epochs, chunks, validation, stopping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.augmentation.base import AugmentationSettings, Draws
+from imgclf.evaluation.metrics import accuracy, cross_entropy
+from imgclf.inference import Forward
+from imgclf.preprocessing import PreprocessingSettings
+from imgclf.training.dropout import Seeds
+from imgclf.training.feed import Chunk, Feed, Span, spans
+from imgclf.training.loss import Loss
+from imgclf.training.order import Order
+from imgclf.training.precision import LossScale
+from imgclf.training.schedules import RunningSchedule
+from imgclf.training.settings import StageSettings, TrainingSettings
+from imgclf.training.step import ChunkResult, Step
+from imgclf.training.stopping import EarlyStopping, EarlyStoppingSettings
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Images:
+    """What is trained or validated on: pixels that are taken by index, and labels int32 (images, targets)."""
+
+    pixels: Any
+    labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that a run is made of but the observer of it."""
+
+    model: keras.Model
+    strategy: tf.distribute.Strategy
+    settings: TrainingSettings
+    stages: tuple[StageSettings, ...]
+    preprocessing: PreprocessingSettings
+    augmentations: tuple[AugmentationSettings, ...]
+    train: Images
+    validation: Images | None
+    class_weights: tuple[tuple[NDArray[np.float32] | None, ...], ...]  # by stage, by target
+    seed: int
+
+
+class Observer(Protocol):
+    """Who is told what happens in a run, and keeps what is to be kept."""
+
+    def progressed(self, step: int, total: int, loss: float) -> None:
+        """Steps done so far, of how many, and the training loss of the last chunk."""
+
+    def measured(self, row: Row, model: keras.Model) -> None:
+        """A row of metrics.csv: after each validation, or each epoch where there is none."""
+
+    def save_last(self, model: keras.Model) -> None:
+        """The weights are those after a stage's last step."""
+
+    def save_best(self, model: keras.Model) -> None:
+        """The weights are the best so far."""
+
+    def load_best(self, model: keras.Model) -> None:
+        """Put the best weights back into the model."""
+
+    def summarise(self, step: Step, chunk: Chunk) -> None:
+        """The chunk's first step is one whose variables, gradients and outputs are to be written."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended: its rows, the step whose loss was not finite (or None), and the stages that stopped early."""
+
+    history: list[Row] = field(default_factory=list)
+    steps: int = 0
+    not_finite: tuple[int, int] | None = None
+    stopped: list[str] = field(default_factory=list)
+
+
+def fit(task: Task, observer: Observer) -> Outcome:
+    """Train every stage of ``task``; the model holds the final weights afterwards.
+
+    A step whose loss or gradient is not finite updates nothing and ends the run; the outcome names it.
+    """
+    outcome = Outcome()
+    forward = Forward(task.model, task.preprocessing.scale)
+    total = sum(stage_steps(stage, len(task.train.labels)) for stage in task.stages)
+    first_epoch = 0
+    for number, stage in enumerate(task.stages):
+        first_epoch += _fit_stage(task, number, stage, first_epoch, total, forward, observer, outcome)
+        if outcome.not_finite:
+            break
+    return outcome
+
+
+def stage_steps(stage: StageSettings, images: int) -> int:
+    """How many steps a stage lasts."""
+    return stage.steps or (stage.epochs or 0) * (images // stage.batch_size)
+
+
+def _fit_stage(
+    task: Task,
+    number: int,
+    stage: StageSettings,
+    first_epoch: int,
+    total: int,
+    forward: Forward,
+    observer: Observer,
+    outcome: Outcome,
+) -> int:
+    """Train one stage and return the number of epochs that it began."""
+    order = Order(len(task.train.labels), stage.batch_size, task.seed)
+    draws = Draws(task.augmentations, len(task.train.labels), task.seed)
+    feed = Feed(task.train.pixels, task.train.labels, order, draws, stage.batch_size)
+    step = _prepare(task, number, stage)
+    train = step.compiled()
+    schedule, stopping = stage.schedule.start(), EarlyStopping(stage.early_stopping or EarlyStoppingSettings())
+    last = stage_steps(stage, len(task.train.labels))
+    before, since, done = outcome.steps, Since(), 0
+    for chunk in feed.chunks(_spans(task.settings, last, order.steps, before, first_epoch)):
+        if _due(task.settings.tensorboard.summaries_every, chunk.span.first):
+            observer.summarise(step, chunk)
+        rates = schedule.learning_rates(
+            stage.optimizer.learning_rate, chunk.span.first - before, chunk.span.steps, order.steps, last
+        )
+        result = train(chunk, rates)
+        since.add(result)
+        done = chunk.span.first - before + chunk.span.steps
+        outcome.steps = before + done if result.finite else chunk.span.first + result.steps
+        if not result.finite:
+            outcome.not_finite = (outcome.steps + 1, chunk.span.epoch + 1)
+            break
+        observer.progressed(outcome.steps, total, result.loss)
+        if done < last and not _measure_now(task, done, order.steps):
+            continue
+        row = {"epoch": round(first_epoch + done / order.steps, 4), "step": outcome.steps, "stage": number + 1}
+        row |= {"learning_rate": float(rates[-1]), **since.take(), **_validate(forward, task.validation)}
+        outcome.history.append(row)
+        _judge(task, stage, row, schedule, stopping, observer)
+        if stage.early_stopping and stopping.stop:
+            outcome.stopped.append(f"stage {number + 1} stopped early after {done} of {last} steps: {stopping.reason()}")
+            break
+    observer.save_last(task.model)
+    if stage.early_stopping and stage.early_stopping.restore_best_weights and stopping.best is not None:
+        observer.load_best(task.model)
+    return -(-done // order.steps)
+
+
+def _judge(
+    task: Task,
+    stage: StageSettings,
+    row: Row,
+    schedule: RunningSchedule,
+    stopping: EarlyStopping,
+    observer: Observer,
+) -> None:
+    """Let stopping and schedule see a row, keep the weights if they are the best so far, and tell the observer."""
+    metrics = {name: value for name, value in row.items() if isinstance(value, float)}
+    if task.validation is not None or stage.early_stopping:
+        stopping.update(metrics)
+        if stopping.improved:
+            observer.save_best(task.model)
+    schedule.observe(metrics)
+    observer.measured(row, task.model)
+
+
+def _prepare(task: Task, number: int, stage: StageSettings) -> Step:
+    """The compiled step of a stage, with an optimizer of its own; the model's layers are set to what the stage trains."""
+    set_trainable(task.model, stage.trainable)
+    with task.strategy.scope():
+        optimizer = stage.optimizer.build()
+        optimizer.build(task.model.trainable_variables)
+        scale = LossScale(task.settings.precision)
+    return Step(
+        task.model,
+        optimizer,
+        stage,
+        Loss(stage.label_smoothing, task.class_weights[number]),
+        task.preprocessing,
+        task.augmentations,
+        Seeds(task.model, task.seed),
+        scale,
+        task.strategy,
+    )
+
+
+def set_trainable(model: keras.Model, trainable: str) -> None:
+    """Set which layers train: all, or only the heads."""
+    for layer in model.layers:
+        layer.trainable = trainable == "all" or layer.name.startswith("logits_")
+
+
+def _spans(settings: TrainingSettings, last: int, steps_per_epoch: int, before: int, first_epoch: int) -> list[Span]:
+    stops = [stop for stop in (settings.validate_every, settings.tensorboard.summaries_every) if isinstance(stop, int)]
+    cut = spans(0, last, steps_per_epoch, settings.steps_per_call or 1, tuple(stops))
+    return [Span(before + span.first, first_epoch + span.epoch, span.step, span.steps) for span in cut]
+
+
+def _measure_now(task: Task, done: int, steps_per_epoch: int) -> bool:
+    every = task.settings.validate_every
+    return done % (steps_per_epoch if every == "epoch" else every) == 0
+
+
+def _due(every: int | None, step: int) -> bool:
+    return every is not None and step % every == 0
+
+
+def _validate(forward: Forward, validation: Images | None) -> Row:
+    if validation is None:
+        return {"validation_loss": None, "validation_accuracy": None}
+    logits = forward.logits(validation.pixels)
+    losses = [cross_entropy(one, validation.labels[:, i]) for i, one in enumerate(logits)]
+    accuracies = [accuracy(one, validation.labels[:, i]) for i, one in enumerate(logits)]
+    return {"validation_loss": float(sum(losses)), "validation_accuracy": float(np.mean(accuracies))}
+
+
+class Since:
+    """Training loss and accuracy since the last row, over all steps alike."""
+
+    def __init__(self) -> None:
+        self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
+
+    def add(self, result: ChunkResult) -> None:
+        """Take in what a chunk did."""
+        self._steps += result.steps
+        self._loss += result.loss * result.steps
+        self._accuracy += result.accuracy * result.steps
+
+    def take(self) -> Row:
+        """Mean loss and accuracy, and begin anew."""
+        steps = max(self._steps, 1)
+        means = {"loss": self._loss / steps, "accuracy": self._accuracy / steps}
+        self.__init__()  # type: ignore[misc]
+        return means

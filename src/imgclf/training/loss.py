@@ -1,0 +1,38 @@
+"""The loss of a batch: cross-entropy over the targets, with class weights and label smoothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy of logits and integer labels.
+
+    ``weights`` holds, for each target, float32 (classes,) or None. As in Keras, weights multiply each image's loss and
+    the mean is over the images, not over the weights.
+    """
+
+    label_smoothing: float
+    weights: tuple[NDArray[np.float32] | None, ...]
+
+    def __call__(self, logits: Sequence[Any], labels: Any) -> Any:
+        """Mean over the batch of the sum over the targets; logits: (batch, classes) each, labels: (batch, targets)."""
+        import tensorflow as tf
+
+        losses = [self._target(one, labels[:, i], self.weights[i]) for i, one in enumerate(logits)]
+        return tf.reduce_mean(tf.add_n(losses))
+
+    def _target(self, logits: Any, labels: Any, weights: NDArray[np.float32] | None) -> Any:
+        import tensorflow as tf
+
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        if self.label_smoothing:
+            spread = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
+            losses = (1 - self.label_smoothing) * losses + self.label_smoothing * spread
+        return losses if weights is None else losses * tf.gather(tf.constant(weights), labels)

@@ -1,0 +1,97 @@
+"""The section ``training``: stages, and what holds for the whole run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from imgclf.settings import Count, Fraction, Misfit, Positive, Settings
+from imgclf.training.class_weights import ClassWeight
+from imgclf.training.optimizers import Adam, OptimizerUnion
+from imgclf.training.schedules import Constant, ScheduleUnion
+from imgclf.training.stopping import EarlyStoppingSettings
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+class StageSettings(Settings):
+    """One stage of a run: what is trained, by which optimizer, how long."""
+
+    epochs: Count | None = Field(
+        None, description="Passes over the training images. null: as `steps` says; where neither is given, 10."
+    )
+    steps: Count | None = Field(None, description="Batches to train on, instead of `epochs`.")
+    batch_size: Count = Field(128, description="Images a step, over all devices together.")
+    optimizer: OptimizerUnion = Field(Adam(name="adam"), description="The optimizer, by its Keras name.")
+    schedule: ScheduleUnion = Field(
+        Constant(name="constant"), description="How the learning rate changes from the optimizer's `learning_rate` on."
+    )
+    early_stopping: EarlyStoppingSettings | None = Field(
+        None, description="When to stop before the end, and whether to go back to the best weights. null: never."
+    )
+    label_smoothing: Fraction = Field(0.0, description="Share of each label that is spread evenly over all classes.")
+    class_weight: ClassWeight = Field(
+        None,
+        description="Weight of each class in the loss: `balanced` (by how rare a class is), a list in the order of the "
+        "classes, or a mapping from class name to weight (1 where left out). null: all alike.",
+    )
+    clip_norm: Positive | None = Field(
+        None, description="Gradients are scaled down to this norm, taken over all weights together. null: not."
+    )
+    clip_value: Positive | None = Field(None, description="Each gradient's value is cut at plus and minus this. null: not.")
+    trainable: Literal["all", "head"] = Field("all", description="`head`: the body's weights stay as they are.")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> StageSettings:
+        if self.epochs is not None and self.steps is not None:
+            raise Misfit(("steps",), "give epochs or steps, not both")
+        return self
+
+
+class TensorboardSettings(Settings):
+    """The part ``training.tensorboard``: what is written for TensorBoard."""
+
+    scalars: bool = Field(True, description="Loss, accuracy and learning rate, in training and validation.")
+    graph: bool = Field(True, description="The network as TensorBoard draws it.")
+    summaries_every: Count | None = Field(
+        None,
+        description="Every so many steps: mean, standard deviation, minimum, maximum and histogram of every variable, of its "
+        "gradient and of each layer's output. null: never.",
+    )
+    filters: bool = Field(False, description="The first convolution's filters as images, at every validation.")
+    projector: bool = Field(False, description="The validation images' features at the end, for the projector.")
+
+
+class TrainingSettings(StageSettings):
+    """The section ``training``: one stage written plainly, or several, and what holds for all of them."""
+
+    stages: tuple[StageSettings, ...] = Field(
+        (), description="Several stages, one after the other; a key that a stage leaves out is taken from `training` itself."
+    )
+    precision: Precision = Field(
+        "float32", description="Type of the computation; weights, the last layer and the loss are always float32."
+    )
+    validate_every: Literal["epoch"] | Count = Field(
+        "epoch", description="When the validation images are looked at: after each epoch, or every so many steps."
+    )
+    steps_per_call: Count | None = Field(
+        None, description="Steps that one compiled call does. null: chosen from the size of model and batch."
+    )
+    tensorboard: TensorboardSettings = Field(TensorboardSettings(), description="What is written for TensorBoard.")
+
+    def resolved_stages(self) -> tuple[StageSettings, ...]:
+        """The stages of the run, each complete."""
+        plain = {name: getattr(self, name) for name in StageSettings.model_fields}
+        stages = self.stages or (StageSettings.model_construct(**plain),)
+        return tuple(_completed(stage, plain) for stage in stages)
+
+
+def _completed(stage: StageSettings, plain: dict[str, object]) -> StageSettings:
+    own = {name: getattr(stage, name) for name in stage.model_fields_set}
+    if "steps" in own or "epochs" in own:
+        plain = {name: value for name, value in plain.items() if name not in ("steps", "epochs")}
+    complete = {"epochs": None, "steps": None, **plain, **own}
+    if complete["epochs"] is None and complete["steps"] is None:
+        complete["epochs"] = 10
+    return StageSettings.model_construct(**complete)  # every value was validated where it was written

@@ -1,0 +1,159 @@
+"""The compiled chunk: several training steps in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.augmentation.base import AugmentationSettings, augment
+from imgclf.preprocessing import PreprocessingSettings
+from imgclf.training.dropout import Seeds
+from imgclf.training.loss import Loss
+from imgclf.training.precision import LossScale
+from imgclf.training.settings import StageSettings
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What a call did: the steps that updated the weights, their mean loss and accuracy, and whether it stopped early."""
+
+    steps: int
+    loss: float
+    accuracy: float
+    finite: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything that a training step needs but its images."""
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    stage: StageSettings
+    loss: Loss
+    preprocessing: PreprocessingSettings
+    augmentations: tuple[AugmentationSettings, ...]
+    seeds: Seeds
+    scale: LossScale
+    strategy: tf.distribute.Strategy
+
+    def compiled(self) -> Callable[[Any, NDArray[np.float32]], ChunkResult]:
+        """``call(chunk, learning_rates)``: trains on every step of the chunk, unless one is not finite."""
+        import tensorflow as tf
+
+        train = tf.function(self._train, reduce_retracing=True)
+
+        def call(chunk: Any, learning_rates: NDArray[np.float32]) -> ChunkResult:
+            with self.strategy.scope():
+                steps, loss, correct, finite = train(
+                    tf.constant(chunk.images),
+                    tf.constant(chunk.labels),
+                    tf.constant(chunk.numbers),
+                    tf.constant(learning_rates),
+                    tf.constant(chunk.span.first, tf.int64),
+                )
+            done = max(int(steps), 1)
+            images = done * chunk.labels.shape[1] * chunk.labels.shape[2]
+            return ChunkResult(int(steps), float(loss) / done, float(correct) / images, bool(finite))
+
+        return call
+
+    def forward_backward(self, images: Any, labels: Any, numbers: Any, step: Any) -> tuple[Any, ...]:
+        """One replica's share of a step: loss, correct answers and gradients, each summed over all replicas."""
+        import tensorflow as tf
+
+        replica = tf.distribute.get_replica_context()
+        moving = [tf.identity(variable.value) for variable in self.model.non_trainable_variables]
+        self.seeds.set(step, replica.replica_id_in_sync_group, self.strategy.num_replicas_in_sync)
+        images = self.prepared(images, numbers)
+        with tf.GradientTape() as tape:
+            logits = _as_list(self.model(images, training=True))
+            loss = self.loss(logits, labels) / self.strategy.num_replicas_in_sync
+            loss += sum(self.model.losses) / self.strategy.num_replicas_in_sync if self.model.losses else 0.0
+            scaled = self.scale.up(loss)
+        weights = [variable.value for variable in self.model.trainable_variables]
+        gradients = self.scale.down(tape.gradient(scaled, weights, unconnected_gradients="zero"))
+        answers = [tf.argmax(one, axis=-1, output_type=tf.int32) for one in logits]
+        correct = tf.reduce_sum(tf.cast(tf.stack(answers, axis=1) == labels, tf.float32))
+        loss, correct, gradients = replica.all_reduce("sum", [loss, correct, gradients])
+        gradients, norm = self._clip(gradients)
+        return loss, correct, tf.math.is_finite(loss) & tf.math.is_finite(norm), gradients, moving
+
+    def prepared(self, images: Any, numbers: Any) -> Any:
+        """The images as the model sees them: augmented, then scaled; float32."""
+        return self.preprocessing.scale(augment(self.augmentations, images, numbers))
+
+    def gradients(self, images: Any, labels: Any, numbers: Any, step: Any) -> list[Any]:
+        """The gradients of one step, in the order of the trainable variables; the model is left as it was."""
+        shares = [self._cut(array) for array in (images, labels, numbers)]
+        *_, gradients, moving = self.strategy.run(self.forward_backward, args=(*shares, step))
+        self.strategy.run(self._put_back, args=(moving,))
+        return [self._first(gradient) for gradient in gradients]
+
+    def _train(self, images: Any, labels: Any, numbers: Any, learning_rates: Any, first: Any) -> tuple[Any, ...]:
+        import tensorflow as tf
+
+        steps, total, correct, finite = tf.constant(0), tf.constant(0.0), tf.constant(0.0), tf.constant(True)
+        for i in tf.range(tf.shape(learning_rates)[0]):
+            self.optimizer.learning_rate.assign(learning_rates[i])
+            shares = [self._cut(array[i]) for array in (images, labels, numbers)]
+            loss, right, is_finite, gradients, moving = self.strategy.run(
+                self.forward_backward, args=(*shares, first + tf.cast(i, tf.int64))
+            )
+            if self._first(is_finite):
+                self.strategy.run(self._apply, args=(gradients,))
+                steps, total, correct = steps + 1, total + self._first(loss), correct + self._first(right)
+            else:
+                self.strategy.run(self._put_back, args=(moving,))
+            finite = self.scale.goes_on(self._first(is_finite))
+            if not finite:
+                break
+        return steps, total, correct, finite
+
+    def _apply(self, gradients: list[Any]) -> None:
+        # Keras sums the gradients over the replicas once more; they are already sums.
+        shares = [gradient / self.strategy.num_replicas_in_sync for gradient in gradients]
+        self.optimizer.apply(shares, self.model.trainable_variables)
+
+    def _put_back(self, moving: list[Any]) -> None:
+        # The forward pass of a step that is not finite has already spoilt the moving means of batch normalisation.
+        for variable, value in zip(self.model.non_trainable_variables, moving, strict=True):
+            variable.assign(value)
+
+    def _clip(self, gradients: list[Any]) -> tuple[list[Any], Any]:
+        import tensorflow as tf
+
+        norm = tf.linalg.global_norm(gradients)
+        if self.stage.clip_norm is not None:
+            gradients = [gradient * tf.minimum(1.0, self.stage.clip_norm / (norm + 1e-12)) for gradient in gradients]
+        if self.stage.clip_value is not None:
+            limit = self.stage.clip_value
+            gradients = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+        return gradients, norm
+
+    def _cut(self, batch: Any) -> Any:
+        """The global batch cut over the replicas, by position."""
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return batch
+        share = batch.shape[0] // replicas
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda context: batch[
+                context.replica_id_in_sync_group * share : (context.replica_id_in_sync_group + 1) * share
+            ]
+        )
+
+    def _first(self, value: Any) -> Any:
+        return self.strategy.experimental_local_results(value)[0]
+
+
+def _as_list(outputs: Any) -> Sequence[Any]:
+    return outputs if isinstance(outputs, (list, tuple)) else [outputs]

@@ -1,0 +1,63 @@
+"""The report: what it holds, that it is JSON, and that it is the same each time."""
+
+from __future__ import annotations
+
+import json
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.evaluation.report import build_report
+
+
+def _report(classes: int, images: int = 300) -> dict[str, Any]:
+    random = np.random.default_rng(classes)
+    labels = random.integers(0, classes, images)
+    logits = random.normal(size=(images, classes)).astype(np.float32)
+    logits[np.arange(images), labels] += 2
+    return build_report(logits, labels, [f"class {index}" for index in range(classes)], "test")
+
+
+def test_report_agrees_with_its_confusion_matrix() -> None:
+    report = _report(10)
+    matrix = np.array(report["confusion_matrix"])
+    assert matrix.sum() == report["num_images"] == 300
+    assert report["accuracy"] == matrix.trace() / 300
+    assert report["standard_error"] == pytest.approx(sqrt(report["accuracy"] * (1 - report["accuracy"]) / 300))
+    assert report["accuracy_interval"][0] < report["accuracy"] < report["accuracy_interval"][1]
+    assert [entry["support"] for entry in report["per_class"]] == matrix.sum(axis=1).tolist()
+    assert [entry["class_name"] for entry in report["per_class"]] == report["class_names"]
+    assert report["weighted_average"]["recall"] == pytest.approx(report["accuracy"])
+    assert sum(entry["count"] for entry in report["calibration_bins"]) == 300
+
+
+@pytest.mark.parametrize(("classes", "keys"), [(2, set()), (4, {"3"}), (5, {"3"}), (6, {"3", "5"})])
+def test_top_k_is_given_for_k_below_the_number_of_classes(classes: int, keys: set[str]) -> None:
+    assert set(_report(classes)["top_k"]) == keys
+
+
+def test_equal_logits_give_equal_reports_as_json_without_nan() -> None:
+    assert json.dumps(_report(6), allow_nan=False) == json.dumps(_report(6), allow_nan=False)
+
+
+def test_a_model_that_gives_one_class_only_makes_a_report_without_nan() -> None:
+    logits = np.zeros((4, 3), np.float32)
+    report = build_report(logits, np.array([1, 1, 1, 1]), ["a", "b", "c"], "validation")
+    json.dumps(report, allow_nan=False)
+    assert report["accuracy"] == 0.0
+    assert report["per_class"][1]["precision"] is None
+
+
+def test_what_does_not_belong_together_is_refused() -> None:
+    logits = np.zeros((4, 3), np.float32)
+    with pytest.raises(ImgclfError, match=r"\(4, 2\)"):
+        build_report(logits, np.zeros(4, int), ["a", "b"], "test")
+    with pytest.raises(ImgclfError, match="0 to 2; got 0 to 3"):
+        build_report(logits, np.array([0, 1, 2, 3]), ["a", "b", "c"], "test")
+    with pytest.raises(ImgclfError, match="at least one image"):
+        build_report(logits[:0], np.zeros(0, int), ["a", "b", "c"], "test")
+    with pytest.raises(WorkFailed, match="4 of 4 images"):
+        build_report(logits * np.nan, np.zeros(4, int), ["a", "b", "c"], "test")

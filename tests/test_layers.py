@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "imgclf"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+KNOWN_BY_ALL = {"errors", "settings"}
+ROOMS = {
+    "augmentation", "datasets", "evaluation", "experiment", "images", "inference", "models", "preprocessing",
+    "reporting", "runs", "training",
+}  # fmt: skip
+JOBS = {"train", "evaluate", "predict"}
+OF_THE_JOBS = {"trained", "recording", "screen", "places"}  # what two jobs share
+
+# Who may know whom, besides errors and settings and itself.
+MAY_KNOW: dict[str, set[str]] = {
+    "errors": set(),
+    "settings": set(),
+    "images": set(),
+    "models": set(),
+    "augmentation": set(),
+    "preprocessing": set(),
+    "inference": set(),
+    "runs": set(),
+    "evaluation": set(),
+    "reporting": set(),
+    "datasets": {"images"},
+    "training": {"augmentation", "inference", "runs", "preprocessing", "evaluation"},
+    "experiment": {"datasets", "augmentation", "models", "preprocessing", "training"},
+    "screen": set(),
+    "places": set(),
+    "trained": ROOMS | {"screen", "places"},
+    "recording": ROOMS | {"screen", "places"},
+    **dict.fromkeys(JOBS, ROOMS | OF_THE_JOBS | JOBS),
+    "cli": {"experiment", "runs", "models", "datasets", "images", "evaluation", "reporting"} | JOBS | OF_THE_JOBS,
+    "__init__": JOBS | OF_THE_JOBS | ROOMS,
+    "__main__": {"cli"},
+}
+
+# Their import takes up to seconds; settings, help and errors must not wait for it.
+HEAVY = {"tensorflow", "keras", "matplotlib", "sklearn", "cv2", "PIL"}
+
+
+def room(path: Path) -> str:
+    """The room of a file: its folder in src/imgclf, or its own name where it lies in none."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imports(nodes: Iterator[ast.AST]) -> Iterator[tuple[str, int]]:
+    """Every module that import statements name, with its line; ``from imgclf import errors`` names imgclf.errors."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are written in full, from imgclf on"
+            if node.module == "imgclf":
+                yield from ((f"imgclf.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield str(node.module), node.lineno
+
+
+def run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes under ``node`` that importing its module runs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from run_at_import(child)
+
+
+def known_rooms(path: Path) -> dict[str, int]:
+    """The rooms that a file imports from, each with the line of the last import."""
+    found = imports(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = ((name.split("."), line) for name, line in found)
+    return {parts[1]: line for parts, line in names if parts[0] == "imgclf" and len(parts) > 1}
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def test_every_file_has_its_place_in_the_table() -> None:
+    assert {room(path) for path in FILES} - MAY_KNOW.keys() == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_room_knows_only_whom_it_may_know(path: Path) -> None:
+    own = room(path)
+    allowed = MAY_KNOW[own] | KNOWN_BY_ALL | {own}
+    known = known_rooms(path).items()
+    assert [f"{path}:{line}: {own} must not know {other}" for other, line in known if other not in allowed] == []
+
+
+def test_no_two_rooms_know_each_other_not_even_round_a_corner() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        graph.setdefault(room(path), set()).update(known_rooms(path).keys() - {room(path)})
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_module_imports_a_heavy_library_at_its_top(path: Path) -> None:
+    found = imports(run_at_import(ast.parse(path.read_text(encoding="utf-8"))))
+    assert [f"{path}:{line}: {name}" for name, line in found if name.split(".")[0] in HEAVY] == []
+
+
+def test_importing_the_program_loads_no_heavy_library() -> None:
+    code = f"import sys, imgclf, imgclf.cli; print(sorted({HEAVY!r} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
