@@ -119,7 +119,11 @@ CHILDREN = {
 def result(seconds: float, memory: int, epochs: int, accuracy: float) -> dict[str, Any]:
     """What a child prints."""
     rate = epochs * IMAGES / seconds
-    return {"images_per_second": round(rate, 1), "peak_megabytes": round(memory / 2**20, 1), "accuracy": round(accuracy, 4)}
+    return {
+        "images_per_second": round(rate, 1),
+        "peak_megabytes": round(memory / 2**20, 1),
+        "accuracy": round(accuracy, 4),
+    }
 
 
 def peak_memory() -> int:
@@ -131,7 +135,8 @@ def peak_memory() -> int:
 def print_summary(results: dict[str, list[dict[str, Any]]]) -> None:
     """Medians, and each contender's ratio to the plain script."""
     medians = {
-        name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]} for name, rounds in results.items()
+        name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        for name, rounds in results.items()
     }
     for name, median in medians.items():
         speed = median["images_per_second"] / medians["keras"]["images_per_second"]

@@ -1,11 +1,14 @@
 """Image classification from one YAML file.
 
-The Python interface is :func:`train` and :func:`load_run`; everything else is private to the program.
+The Python interface is `imgclf.train` and `imgclf.load_run`; everything else is private to the program.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = ["load_run", "train"]
@@ -15,14 +18,27 @@ if TYPE_CHECKING:
     from imgclf.train import train
 
 
-def __getattr__(name: str) -> object:
-    """Import the interface when it is asked for, so that `import imgclf` costs nothing."""
-    if name == "train":
+class _Package(ModuleType):
+    """Imports the interface when it is asked for, so that `import imgclf` costs nothing.
+
+    Python binds a submodule to its package when it is first imported; `imgclf.train` must stay the function.
+    """
+
+    @property
+    def train(self) -> Callable[..., Any]:
         from imgclf.train import train
 
         return train
-    if name == "load_run":
+
+    @train.setter
+    def train(self, module: ModuleType) -> None:
+        """The submodule stays in sys.modules."""
+
+    @property
+    def load_run(self) -> Callable[..., Any]:
         from imgclf.predict import load_run
 
         return load_run
-    raise AttributeError(f"module 'imgclf' has no attribute {name!r}")
+
+
+sys.modules[__name__].__class__ = _Package

@@ -160,9 +160,10 @@ def _check_same_data(source: Source, splits: Splits, screen: Screen) -> None:
             f"found {_few(splits.targets[0].class_names)}"
         )
     if known["fingerprint"] != splits.fingerprint:
-        screen.say("warning: the training images are not those that this run was trained on; the test images may differ too")
+        screen.say(
+            "warning: the training images are not those that this run was trained on; the test images may differ too"
+        )
 
 
 def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-

@@ -58,7 +58,9 @@ def find_source(run: str | None, weights: Path | None, config: str | None, runs_
     if owner is not None and config is None:
         return Source(owner, load_experiment(str(owner.experiment)).experiment, weights, owner.record())
     if config is None:
-        raise ImgclfError(f"{weights}: lies in no run folder", hint="name the experiment that it was trained with: --config CONFIG")
+        raise ImgclfError(
+            f"{weights}: lies in no run folder", hint="name the experiment that it was trained with: --config CONFIG"
+        )
     return Source(None, load_experiment(config).experiment, weights, {})
 
 

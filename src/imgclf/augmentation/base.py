@@ -49,9 +49,7 @@ class Draws:
         return taken
 
 
-def augment(
-    augmentations: tuple[AugmentationSettings, ...], images: tf.Tensor, numbers: tf.Tensor
-) -> tf.Tensor:
+def augment(augmentations: tuple[AugmentationSettings, ...], images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     """The images after every augmentation of the list, in its order; each takes its own columns of ``numbers``."""
     first = 0
     for augmentation in augmentations:

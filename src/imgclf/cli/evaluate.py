@@ -18,15 +18,21 @@ class Split(str, Enum):
     train = "train"
 
 
-
 def evaluate(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run's folder or name [default: latest, the newest finished one].")
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run's folder or name [default: latest, the newest finished one]."),
     ] = None,
-    weights: Annotated[str | None, typer.Option("--weights", metavar="FILE", help="Weights of a run, or with --config any.")] = None,
-    config: Annotated[str | None, typer.Option("--config", help="The experiment of weights that lie in no run.")] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="FILE", help="Weights of a run, or with --config any.")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="The experiment of weights that lie in no run.")
+    ] = None,
     split: Annotated[Split, typer.Option("--split", help="Which images.")] = Split.test,
-    samples: Annotated[int, typer.Option("--samples", min=0, metavar="N", help="Save N images enlarged, labelled.")] = 0,
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, metavar="N", help="Save N images enlarged, labelled.")
+    ] = 0,
     device: DeviceOption = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,

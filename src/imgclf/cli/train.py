@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="An experiment file, or the name of a shipped config.")],
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="An experiment file, or the name of a shipped config.")
+    ],
     set_: Set = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the run [default: the config's].", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the run [default: the config's].", show_default=False)
+    ] = None,
     device: DeviceOption = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
@@ -45,5 +49,3 @@ def train(
         print_json(result.report)
     else:
         print_training(result)
-
-

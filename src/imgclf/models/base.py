@@ -21,7 +21,15 @@ class PlainInitializer(Settings):
     """An initialiser of Keras that needs no number."""
 
     name: Literal[
-        "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal", "zeros", "ones"
+        "glorot_uniform",
+        "glorot_normal",
+        "he_uniform",
+        "he_normal",
+        "lecun_uniform",
+        "lecun_normal",
+        "orthogonal",
+        "zeros",
+        "ones",
     ] = Field(description="Name of the Keras initialiser.")
 
     def build(self) -> keras.initializers.Initializer:
@@ -77,7 +85,9 @@ class HeadSettings(Settings):
 class ModelSettings(Settings):
     """The section ``model``: the keys that every model has."""
 
-    head: HeadSettings = Field(HeadSettings(), description="The layer that attaches the classes of the data to the body.")
+    head: HeadSettings = Field(
+        HeadSettings(), description="The layer that attaches the classes of the data to the body."
+    )
 
     def smallest_image(self) -> tuple[int, int]:
         """The least height and width (pixels) from which the body can be built."""

@@ -18,11 +18,13 @@ class PreprocessingSettings(Settings):
     """The section ``preprocessing``: how an image becomes the numbers that the model sees."""
 
     size: Count | tuple[Count, Count] | None = Field(
-        None, description="Height and width in pixels (one number: a square) that images are brought to. null: as they are."
+        None,
+        description="Height and width in pixels (one number: a square) that images are brought to. null: as they are.",
     )
     channels: Literal[1, 3] | None = Field(None, description="1: grey; 3: red, green, blue; null: as the images are.")
     scaling: Literal["unit", "symmetric", "none"] = Field(
-        "unit", description="Range of the pixels that the model sees: `unit` 0 to 1, `symmetric` -1 to 1, `none` 0 to 255."
+        "unit",
+        description="Range of the pixels that the model sees: `unit` 0 to 1, `symmetric` -1 to 1, `none` 0 to 255.",
     )
 
     def output_shape(self, image_shape: ImageShape) -> ImageShape:

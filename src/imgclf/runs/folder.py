@@ -93,7 +93,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ImgclfError(f"{path}: no such file", hint="a run folder holds run.json, experiment.yaml and weights/") from error
+        raise ImgclfError(
+            f"{path}: no such file", hint="a run folder holds run.json, experiment.yaml and weights/"
+        ) from error
     except (ValueError, OSError) as error:
         raise ImgclfError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(value, dict):
@@ -116,6 +118,8 @@ def create_run_folder(runs_dir: Path, name: str, now: datetime) -> RunFolder:
                 continue
             raise ImgclfError(f"{runs_dir}: the runs folder must be a folder; it is a file") from None
         except OSError as error:
-            raise ImgclfError(f"{path}: the run folder can't be made: {error.strerror}", hint="choose another with --runs-dir") from error
+            raise ImgclfError(
+                f"{path}: the run folder can't be made: {error.strerror}", hint="choose another with --runs-dir"
+            ) from error
         return RunFolder(path)
     raise ImgclfError(f"{runs_dir}: holds a thousand runs of the name {stem}")

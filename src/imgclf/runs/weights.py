@@ -38,7 +38,9 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise ImgclfError(f"{path}: not a Keras weights file (HDF5): {error}") from error
     with file:
         arrays = list(_expected(model))
-        problems = [problem for group, layer, variables in arrays for problem in _problems(file, group, layer, variables)]
+        problems = [
+            problem for group, layer, variables in arrays for problem in _problems(file, group, layer, variables)
+        ]
         problems += _strangers(file, {group for group, _, _ in arrays})
         if problems:
             raise ImgclfError(f"{path}: not the weights of this model: " + "; ".join(problems[:5]))

@@ -33,7 +33,10 @@ def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
 
     gpus = tf.config.list_physical_devices("GPU")
     if choice == "gpu" and not gpus:
-        raise ImgclfError(f"device gpu: {_why_no_gpu()}", hint="install imgclf[gpu] on a machine with an NVIDIA GPU, or use --device cpu")
+        raise ImgclfError(
+            f"device gpu: {_why_no_gpu()}",
+            hint="install imgclf[gpu] on a machine with an NVIDIA GPU, or use --device cpu",
+        )
     kind: Literal["cpu", "gpu"] = "gpu" if gpus and choice != "cpu" else "cpu"
     _configure(kind, threads)
     names = tuple(device.name for device in tf.config.list_logical_devices(kind.upper()))

@@ -84,7 +84,9 @@ class Feed:
         )
 
 
-def _put(ready: queue.Queue[Chunk | BaseException | None], item: Chunk | BaseException | None, left: threading.Event) -> bool:
+def _put(
+    ready: queue.Queue[Chunk | BaseException | None], item: Chunk | BaseException | None, left: threading.Event
+) -> bool:
     while not left.is_set():
         try:
             ready.put(item, timeout=0.1)

@@ -23,7 +23,9 @@ def inspect(step: Step, chunk: Chunk) -> Named:
     images, labels, numbers = (tf.constant(array[0]) for array in (chunk.images, chunk.labels, chunk.numbers))
     gradients = step.gradients(images, labels, numbers, tf.constant(chunk.span.first, tf.int64))
     model = step.model
-    named: Named = [(f"variable/{_name(variable)}", variable.numpy()) for variable in model.variables if _is_weight(variable)]
+    named: Named = [
+        (f"variable/{_name(variable)}", variable.numpy()) for variable in model.variables if _is_weight(variable)
+    ]
     weights = model.trainable_variables
     named += [(f"gradient/{_name(v)}", g.numpy()) for v, g in zip(weights, gradients, strict=True)]
     return named + [(f"output/{name}", output) for name, output in _outputs(step, step.prepared(images, numbers))]

@@ -146,7 +146,9 @@ def _fit_stage(
         outcome.history.append(row)
         _judge(task, stage, row, schedule, stopping, observer)
         if stage.early_stopping and stopping.stop:
-            outcome.stopped.append(f"stage {number + 1} stopped early after {done} of {last} steps: {stopping.reason()}")
+            outcome.stopped.append(
+                f"stage {number + 1} stopped early after {done} of {last} steps: {stopping.reason()}"
+            )
             break
     observer.save_last(task.model)
     if stage.early_stopping and stage.early_stopping.restore_best_weights and stopping.best is not None:

@@ -39,7 +39,9 @@ class StageSettings(Settings):
     clip_norm: Positive | None = Field(
         None, description="Gradients are scaled down to this norm, taken over all weights together. null: not."
     )
-    clip_value: Positive | None = Field(None, description="Each gradient's value is cut at plus and minus this. null: not.")
+    clip_value: Positive | None = Field(
+        None, description="Each gradient's value is cut at plus and minus this. null: not."
+    )
     trainable: Literal["all", "head"] = Field("all", description="`head`: the body's weights stay as they are.")
 
     @model_validator(mode="after")
@@ -67,7 +69,8 @@ class TrainingSettings(StageSettings):
     """The section ``training``: one stage written plainly, or several, and what holds for all of them."""
 
     stages: tuple[StageSettings, ...] = Field(
-        (), description="Several stages, one after the other; a key that a stage leaves out is taken from `training` itself."
+        (),
+        description="Several stages, one after the other; a key that a stage leaves out is taken from `training` itself.",
     )
     precision: Precision = Field(
         "float32", description="Type of the computation; weights, the last layer and the loss are always float32."
