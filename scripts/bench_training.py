@@ -3,9 +3,10 @@
 
     scripts/bench_training.py [--rounds 5] [--epochs 3] [--data-dir data] [--bfloat16]
 
-LeNet on all 60,000 training images of MNIST, batch 128, no validation, first epoch (with its compilation) included. The
-plain script is what a textbook does: `model.fit` on float32 arrays and one-hot labels. Each measurement is a process of its
-own; the memory is its greatest resident set when training ends. Prints every round, the medians, and their ratios.
+LeNet on all 60,000 training images of MNIST, batch 128, no validation, first epoch (with its compilation) included.
+The plain script is what a textbook does: `model.fit` on float32 arrays and one-hot labels. Each measurement is a
+process of its own; the memory is its greatest resident set when training ends. Prints every round, the medians, and
+their ratios.
 """
 
 from __future__ import annotations
@@ -61,26 +62,18 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_imgclf(arguments: argparse.Namespace, precision: str) -> dict[str, Any]:
-    """The program's own `train`, watched through its screen."""
-    from imgclf.train import train
-
-    class Watch:
-        start = seconds = 0.0
-        memory = 0
-
-        def say(self, text: str) -> None:
-            if text.startswith("run "):  # the last line before the first step
-                self.start = time.perf_counter()
-
-        def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
-            if what == "training" and done == total:
-                self.seconds, self.memory = time.perf_counter() - self.start, peak_memory()
-
-    watch = Watch()
-    overrides = [f"training.epochs={arguments.epochs}", "dataset.validation_size=0", f"training.precision={precision}"]
+    """The program's own `train`, as its user starts it; its run folder says how long it trained and what it took."""
+    command = [sys.executable, "-m", "imgclf", "train", "lenet_mnist", "--data-dir", str(arguments.data_dir)]
+    for override in (
+        f"training.epochs={arguments.epochs}",
+        "dataset.validation_size=0",
+        f"training.precision={precision}",
+    ):
+        command += ["--set", override]
     with tempfile.TemporaryDirectory() as runs:
-        done = train("lenet_mnist", overrides=overrides, data_dir=arguments.data_dir, runs_dir=runs, screen=watch)
-    return result(watch.seconds, watch.memory, arguments.epochs, done.report["accuracy"])
+        subprocess.run([*command, "--runs-dir", runs], check=True, stdout=subprocess.DEVNULL)
+        record = json.loads(next(Path(runs).glob("*/run.json")).read_text())
+    return result(record["training_seconds"], record["peak_memory_bytes"], arguments.epochs, record["accuracy"])
 
 
 def run_keras(arguments: argparse.Namespace) -> dict[str, Any]:

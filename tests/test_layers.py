@@ -17,8 +17,8 @@ ROOMS = {
     "augmentation", "datasets", "evaluation", "experiment", "images", "inference", "models", "preprocessing",
     "reporting", "runs", "training",
 }  # fmt: skip
-JOBS = {"train", "evaluate", "predict"}
-OF_THE_JOBS = {"trained", "recording", "screen", "places"}  # what two jobs share
+JOBS = {"train", "evaluate", "predict", "compare"}
+OF_THE_JOBS = {"trained", "recording", "screen", "places", "startup"}  # what two jobs share
 
 # Who may know whom, besides errors and settings and itself.
 MAY_KNOW: dict[str, set[str]] = {
@@ -36,8 +36,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "training": {"augmentation", "inference", "runs", "preprocessing", "evaluation"},
     "experiment": {"datasets", "augmentation", "models", "preprocessing", "training"},
     "screen": set(),
+    "startup": set(),
     "places": set(),
-    "trained": ROOMS | {"screen", "places"},
+    "trained": ROOMS | {"screen", "places", "startup"},
     "recording": ROOMS | {"screen", "places"},
     **dict.fromkeys(JOBS, ROOMS | OF_THE_JOBS | JOBS),
     "cli": {"experiment", "runs", "models", "datasets", "images", "evaluation", "reporting"} | JOBS | OF_THE_JOBS,

@@ -17,10 +17,20 @@ class ImgclfError(Exception):
 
     def lines(self) -> list[str]:
         """The message and the hint as the command line prints them, one entry a line."""
-        return [f"error: {self}"] + ([f"hint: {self.hint}"] if self.hint else [])
+        message = [printable(line) for line in f"error: {self}".split("\n")]
+        return message + ([f"hint: {printable(self.hint)}"] if self.hint else [])
 
 
 class WorkFailed(ImgclfError):
     """The input was in order and the work failed all the same (a loss of NaN, a full disk). Status 1."""
 
     exit_status = 1
+
+
+def printable(text: str) -> str:
+    """The text with every character that is not printable replaced by its escape: names come from anyone's files."""
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

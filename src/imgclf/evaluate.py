@@ -95,7 +95,7 @@ def choose_split(splits: Splits, split: SplitName) -> Split:
 
 
 def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0) -> None:
-    """Write the report of a split and its pictures into a run's folder."""
+    """Write the report of a split, the answer to each of its images, and its pictures into a run's folder."""
     from imgclf.reporting.confusion import draw_confusion
     from imgclf.reporting.curves import draw_curves
     from imgclf.reporting.reliability import draw_reliability
@@ -103,6 +103,7 @@ def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0) -
     report = evaluation.report
     suffix = "" if report["split"] == "test" else f"-{report['split']}"
     write_json(run.path / f"report{suffix}.json", report)
+    write_whole(run.path / f"answers{suffix}.csv", answers_text(evaluation))
     pictures = {
         "confusion": draw_confusion(report["confusion_matrix"], report["class_names"]),
         "reliability": draw_reliability(report["calibration_bins"], report["calibration_error"]),
@@ -114,6 +115,14 @@ def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0) -
     write_whole(run.plots / "curves.png", draw_curves(run.read_metrics()))
     for number, position in enumerate(_random_sample(evaluation)[:samples], 1):
         write_whole(run.path / f"samples{suffix}" / f"{number:03}.png", _labelled(evaluation, position))
+
+
+def answers_text(evaluation: Evaluation) -> str:
+    """A CSV row an image: index, label and predicted (places in the report's class_names), and its probability."""
+    predicted, probability = evaluation.probabilities.argmax(axis=1), evaluation.probabilities.max(axis=1)
+    rows = zip(evaluation.labels.tolist(), predicted.tolist(), probability.tolist(), strict=True)
+    lines = [f"{index},{label},{guess},{share:.6f}" for index, (label, guess, share) in enumerate(rows)]
+    return "\n".join(["index,label,predicted,probability", *lines]) + "\n"
 
 
 def _grid(evaluation: Evaluation, positions: NDArray[np.int64], heading: str) -> bytes:

@@ -19,7 +19,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Misfit(ValueError):  # noqa: N818 (it reads as what it is)
+class Misfit(ValueError):
     """What a validator raises for a key below it; ``path`` is relative to the model that raises."""
 
     def __init__(self, path: tuple[str | int, ...], message: str) -> None:
@@ -28,7 +28,7 @@ class Misfit(ValueError):  # noqa: N818 (it reads as what it is)
         self.message = message
 
 
-class Misfits(ValueError):  # noqa: N818
+class Misfits(ValueError):
     """Several misfits of one validator, reported together."""
 
     def __init__(self, problems: list[Misfit]) -> None:

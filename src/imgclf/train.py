@@ -256,7 +256,7 @@ def _finish(
     write_evaluation(run, evaluation)
     diagnosis = diagnose(outcome.history, 1 / len(splits.targets[0].class_names))
     run.update(
-        ink=_ink(splits.train),
+        ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,
         accuracy=evaluation.report["accuracy"],
         steps=outcome.steps,
@@ -283,13 +283,14 @@ def _counts(splits: Splits) -> dict[str, int]:
     return {"train": len(splits.train), "validation": validation, "test": splits.test_images}
 
 
-def _ink(split: Split) -> dict[str, Any] | None:
+def _ink(pixels: Any) -> dict[str, Any] | None:
+    """How white ink sits in the data's grey images; None where they are no such drawings."""
     from imgclf.images.ink import measure_ink
 
-    if split.pixels.image_shape[2] != 1:
+    if pixels.image_shape[2] != 1:
         return None
-    positions = np.linspace(0, len(split) - 1, min(INK_IMAGES, len(split))).astype(np.int64)
-    style = measure_ink(split.pixels.take(positions))
+    positions = np.linspace(0, len(pixels) - 1, min(INK_IMAGES, len(pixels))).astype(np.int64)
+    style = measure_ink(pixels.take(positions))
     return style.to_json() if style else None
 
 

@@ -16,7 +16,7 @@ from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights
 from imgclf.startup import choose_kernels
-from imgclf.training.devices import Devices, DeviceChoice, choose_devices
+from imgclf.training.devices import DeviceChoice, Devices, choose_devices
 from imgclf.training.precision import computing_in
 
 
@@ -65,7 +65,7 @@ def find_source(run: str | None, weights: Path | None, config: str | None, runs_
 
 
 def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces) -> Trained:
-    """The model of ``source``, rebuilt from its experiment, with its weights. Raises ImgclfError where they don't fit."""
+    """The model of ``source``, rebuilt from its experiment, with its weights; ImgclfError where they don't fit."""
     choose_kernels()
     experiment = source.experiment
     devices = choose_devices(device or experiment.runtime.device, experiment.runtime.threads)

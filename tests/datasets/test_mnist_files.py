@@ -11,8 +11,8 @@ import pytest
 
 from imgclf.datasets.base import ArrayPixels, DataPlaces, Splits
 from imgclf.datasets.fashion_mnist import FASHION_MNIST, FashionMnist
-from imgclf.datasets.idx_dataset import IdxDataset
 from imgclf.datasets.mnist import MNIST, Mnist
+from imgclf.datasets.published import IdxDataset
 from imgclf.datasets.sources import IDX_FILES
 from imgclf.datasets.strict import open_content
 

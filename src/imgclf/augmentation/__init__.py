@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from imgclf.augmentation.base import AugmentationSettings
 from imgclf.augmentation.shift import Shift
 

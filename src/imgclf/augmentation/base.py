@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from imgclf.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
+    from numpy.typing import NDArray
+
+STREAM = 2**32  # above every seed: the order of the images draws from the streams below
 
 
 class AugmentationSettings(Settings):
@@ -35,14 +36,18 @@ class Draws:
     """
 
     def __init__(self, augmentations: tuple[AugmentationSettings, ...], images: int, seed: int) -> None:
+        import numpy as np
+
         self.width = sum(augmentation.numbers for augmentation in augmentations)
         self._images, self._seed = images, seed
         self._epoch, self._numbers = -1, np.empty((0, 0), np.float32)
 
     def take(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Numbers in [0, 1), float32 (len(indices), width)."""
+        import numpy as np
+
         if epoch != self._epoch:
-            stream = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+            stream = np.random.Generator(np.random.Philox(key=[STREAM + self._seed, epoch]))
             self._numbers = stream.random((self._images, self.width), np.float32)
             self._epoch = epoch
         taken: NDArray[np.float32] = self._numbers[indices]

@@ -55,7 +55,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 

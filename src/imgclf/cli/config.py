@@ -1,6 +1,110 @@
+"""`imgclf config`."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from typing import Annotated
+
 import typer
 
-app = typer.Typer()
+from imgclf.cli.options import Json, Set
+from imgclf.errors import ImgclfError, printable
+
+app = typer.Typer(help="Experiment files: the shipped ones, and what one says.", no_args_is_help=True)
+
+Config = Annotated[str, typer.Argument(metavar="CONFIG", help="An experiment file, or the name of a shipped config.")]
 
 
-def predict() -> None: ...
+class Document(str, Enum):
+    """What --of takes."""
+
+    experiment = "experiment"
+    report = "report"
+    predictions = "predictions"
+
+
+@app.command("list")
+def list_configs(json: Json = False) -> None:
+    """The shipped configs: what each shows, and the accuracy that it was measured to reach."""
+    from imgclf.cli.results import print_json
+    from imgclf.cli.tables import print_table
+    from imgclf.experiment.load import load_experiment
+    from imgclf.experiment.shipped import shipped_configs, summary
+
+    found = [(path, summary(path), load_experiment(str(path)).experiment.reference) for path in shipped_configs()]
+    if json:
+        print_json(
+            [
+                {
+                    "name": path.stem,
+                    "shows": shows,
+                    "reference": reference.model_dump(mode="json") if reference else None,
+                }
+                for path, shows, reference in found
+            ]
+        )
+        return
+    print_table(
+        ["name", "accuracy", "what it shows"],
+        [
+            [path.stem, f"{reference.accuracy.mean:.4f}" if reference else "-", shows]
+            for path, shows, reference in found
+        ],
+        right=["accuracy"],
+    )
+
+
+@app.command("show")
+def show_config(config: Config, set_: Set = None, json: Json = False) -> None:
+    """The complete experiment, with every default, as YAML; loading it gives the same experiment."""
+    from imgclf.experiment.load import experiment_text, load_experiment
+
+    experiment = load_experiment(config, set_ or ()).experiment
+    if json:
+        from imgclf.cli.results import print_json
+
+        print_json(experiment.complete())
+    else:
+        print(experiment_text(experiment), end="")
+
+
+@app.command("check")
+def check_configs(
+    configs: Annotated[
+        list[str], typer.Argument(metavar="CONFIG...", help="Experiment files, or names of shipped configs.")
+    ],
+    set_: Set = None,
+) -> None:
+    """Say what is wrong in experiment files, all of it, without training; the exit status is 2 if anything is."""
+    from imgclf.experiment.load import load_experiment
+
+    failed = False
+    for config in configs:
+        try:
+            load_experiment(config, set_ or ())
+        except ImgclfError as error:
+            failed = True
+            print("\n".join(error.lines()), file=sys.stderr)
+        else:
+            print(f"{printable(config)}: ok")
+    if failed:
+        raise typer.Exit(ImgclfError.exit_status)
+
+
+@app.command("schema")
+def print_schema(
+    of: Annotated[Document, typer.Option("--of", help="Which document's schema.")] = Document.experiment,
+) -> None:
+    """The JSON Schema of experiment files (for editors), of report.json, or of predict --json."""
+    from imgclf.cli.results import print_json
+
+    if of is Document.experiment:
+        from imgclf.experiment.reference_page import json_schema
+        from imgclf.experiment.schema import Experiment
+
+        print_json(json_schema(Experiment))
+    else:
+        from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA, REPORT_SCHEMA
+
+        print_json(REPORT_SCHEMA if of is Document.report else PREDICTIONS_SCHEMA)

@@ -21,7 +21,7 @@ class Split(str, Enum):
 def evaluate(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run's folder or name [default: latest, the newest finished one]."),
+        typer.Argument(metavar="[RUN]", help="A run's folder or name (default: latest, the newest finished one)."),
     ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", metavar="FILE", help="Weights of a run, or with --config any.")
@@ -40,9 +40,10 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Evaluate a trained model on a split of its data; write report and pictures into its run folder."""
-    from imgclf.trained import find_source
-    from imgclf.places import runs_folder
     from pathlib import Path
+
+    from imgclf.places import runs_folder
+    from imgclf.trained import find_source
 
     find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))  # mistakes first
 

@@ -19,16 +19,16 @@ class Device(str, Enum):
 DataDir = Annotated[
     str | None,
     typer.Option(
-        "--data-dir", help="Folder of the data sets [default: $IMGCLF_DATA_DIR, or data].", show_default=False
+        "--data-dir", help="Folder of the data sets (default: $IMGCLF_DATA_DIR, or data).", show_default=False
     ),
 ]
 RunsDir = Annotated[
     str | None,
-    typer.Option("--runs-dir", help="Folder of the runs [default: $IMGCLF_RUNS_DIR, or runs].", show_default=False),
+    typer.Option("--runs-dir", help="Folder of the runs (default: $IMGCLF_RUNS_DIR, or runs).", show_default=False),
 ]
 DeviceOption = Annotated[
     Device | None,
-    typer.Option("--device", help="Where to compute [default: as the experiment says].", show_default=False),
+    typer.Option("--device", help="Where to compute (default: as the experiment says).", show_default=False),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what TensorFlow prints.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

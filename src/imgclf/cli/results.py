@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
-from imgclf.cli.screen import output
-from imgclf.experiment.schema import Experiment
+from imgclf.cli.tables import print_table
+from imgclf.errors import printable
 
 if TYPE_CHECKING:
+    from imgclf.experiment.schema import Experiment
     from imgclf.train import TrainingResult
 
 MANY_CLASSES = 30
@@ -22,8 +21,8 @@ def print_json(value: Any) -> None:
 
 
 def line(text: str = "") -> None:
-    """One line of results, unwrapped."""
-    output().print(text, markup=False, soft_wrap=True)
+    """One line of results, unwrapped; control characters are escaped."""
+    print(printable(text))
 
 
 def print_training(result: TrainingResult) -> None:
@@ -57,7 +56,8 @@ def reference_text(experiment: Experiment, accuracy: float) -> str:
         return "reference: measured with other settings, not comparable"
     told = reference.accuracy
     runs = f"{len(reference.seeds)} seeds" if len(reference.seeds) > 1 else "one seed"
-    text = f"reference {told.mean:.4f} ({told.minimum:.4f} to {told.maximum:.4f}, {runs}, {reference.machine}, {reference.date})"
+    text = f"reference {told.mean:.4f} ({told.minimum:.4f} to {told.maximum:.4f}, {runs}, "
+    text += f"{reference.machine}, {reference.date})"
     return f"{text}; this run is {accuracy - told.mean:+.4f} from its mean"
 
 
@@ -68,7 +68,7 @@ def print_report(report: dict[str, Any]) -> None:
         line(f"top-{k} accuracy {value:.4f}")
     line(f"calibration error {report['calibration_error']:.4f}")
     line()
-    output().print(_class_table(report))
+    _print_classes(report)
     if report["most_confused"]:
         line()
         line("most confused (true taken for predicted):")
@@ -76,19 +76,15 @@ def print_report(report: dict[str, Any]) -> None:
             line(f"  {pair['true']} for {pair['predicted']}: {pair['count']} ({pair['share']:.1%} of {pair['true']})")
 
 
-def _class_table(report: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("class", overflow="fold")
-    for name in ("precision", "recall", "F1", "images"):
-        table.add_column(name, justify="right")
-    rows = report["per_class"]
-    for row in rows[:MANY_CLASSES]:
-        table.add_row(row["class_name"], *_scores(row), f"{row['support']:,}")
-    if len(rows) > MANY_CLASSES:
-        table.add_row(f"... {len(rows) - MANY_CLASSES} more classes: --json")
+def _print_classes(report: dict[str, Any]) -> None:
+    classes = report["per_class"]
+    rows = [[row["class_name"], *_scores(row), f"{row['support']:,}"] for row in classes[:MANY_CLASSES]]
+    if len(classes) > MANY_CLASSES:
+        rows.append([f"... {len(classes) - MANY_CLASSES} more classes: --json", "", "", "", ""])
     for name in ("macro_average", "weighted_average"):
-        table.add_row(name.replace("_", " "), *_scores(report[name]), f"{report['num_images']:,}")
-    return table
+        rows.append([name.replace("_", " "), *_scores(report[name]), f"{report['num_images']:,}"])
+    figures = ["precision", "recall", "F1", "images"]
+    print_table(["class", *figures], rows, right=figures)
 
 
 def _scores(row: dict[str, Any]) -> list[str]:

@@ -1,6 +1,134 @@
+"""`imgclf runs`."""
+
+from __future__ import annotations
+
+import json as json_text
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-app = typer.Typer()
+from imgclf.cli.options import Json, RunsDir
+
+if TYPE_CHECKING:
+    from imgclf.compare import Comparison, Side
+    from imgclf.runs.folder import RunFolder
+
+app = typer.Typer(help="The runs that there are, and what came of them.", no_args_is_help=True)
+RUN_HELP = "A run's folder or name, or latest: the newest finished one."
 
 
-def predict() -> None: ...
+@app.command("list")
+def list_runs(runs_dir: RunsDir = None, json: Json = False) -> None:
+    """Every run with config, status, test accuracy, start and duration; the newest last."""
+    from imgclf.cli.results import print_json
+    from imgclf.cli.tables import print_table, print_text
+    from imgclf.places import runs_folder
+    from imgclf.runs.find import list_runs as find_runs
+
+    folder = runs_folder(runs_dir)
+    found = [_summary(run) for run in find_runs(folder)]
+    if json:
+        print_json(found)
+    elif not found:
+        print_text(f"no runs in {folder.absolute()}; --runs-dir or IMGCLF_RUNS_DIR names another folder")
+    else:
+        head = ["run", "config", "status", "accuracy", "start", "duration"]
+        print_table(head, [_row(run) for run in found], right=["accuracy", "duration"])
+
+
+@app.command("show")
+def show_run(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help=RUN_HELP)] = "latest",
+    runs_dir: RunsDir = None,
+    json: Json = False,
+) -> None:
+    """What a run is: data, model, accuracy, times, versions, diagnosis, files; --json prints its run.json."""
+    from imgclf.cli.results import print_json
+    from imgclf.cli.run_story import run_story
+    from imgclf.cli.tables import print_labelled
+    from imgclf.places import runs_folder
+    from imgclf.runs.find import find_run
+
+    found = find_run(run, runs_folder(runs_dir))
+    if json:
+        print_json(found.record())
+    else:
+        print_labelled(run_story(found))
+
+
+@app.command("compare")
+def compare_runs(
+    first: Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)],
+    second: Annotated[str, typer.Argument(metavar="RUN", help="The other one.")],
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Where the picture goes [default: compare-RUN-RUN.png in the runs folder].",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Two runs: the settings in which they differ, their accuracies, a paired test, their curves in one picture."""
+    from imgclf.compare import compare
+
+    _print_comparison(compare(first, second, picture=plot, runs_dir=runs_dir))
+
+
+def _summary(run: RunFolder) -> dict[str, Any]:
+    record = run.record()
+    kept = {key: record.get(key) for key in ("status", "accuracy", "started", "seconds")}
+    return {"name": run.name, "path": str(run.path), "config": record.get("name"), **kept}
+
+
+def _row(run: dict[str, Any]) -> list[str]:
+    from imgclf.cli.run_story import duration, moment
+
+    accuracy = run["accuracy"]
+    return [
+        run["name"],
+        str(run["config"] or "-"),
+        str(run["status"] or "-"),
+        f"{accuracy:.4f}" if isinstance(accuracy, float) else "-",
+        moment(run["started"]),
+        duration(run["seconds"]),
+    ]
+
+
+def _print_comparison(found: Comparison) -> None:
+    from imgclf.cli.tables import print_table, print_text
+
+    names = [side.name for side in found.sides]
+    if found.differences:
+        print_table(
+            ["setting", *names],
+            [[one.key, _value_text(one.first), _value_text(one.second)] for one in found.differences],
+        )
+    else:
+        print("the settings are the same")
+    print()
+    print_table(["run", "accuracy", "95 % interval", "loss"], [_result(side) for side in found.sides])
+    print()
+    if found.paired is not None:
+        print_text(
+            f"paired test (exact McNemar): right only in {names[0]}: {found.paired.only_first} images; only in "
+            f"{names[1]}: {found.paired.only_second} images; p = {found.paired.p_value:.3g}"
+        )
+    else:
+        print_text(f"no paired test: {found.not_paired}")
+    print_text(f"curves are in {found.picture}")
+
+
+def _result(side: Side) -> list[str]:
+    if side.report is None:
+        return [side.name, "-", "-", "-"]
+    low, high = side.report["accuracy_interval"]
+    return [side.name, f"{side.report['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", f"{side.report['loss']:.4f}"]
+
+
+def _value_text(value: Any) -> str:
+    from imgclf.compare import ABSENT
+
+    return "-" if value is ABSENT else json_text.dumps(value, ensure_ascii=False)

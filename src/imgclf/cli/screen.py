@@ -1,4 +1,4 @@
-"""The terminal: lines and a progress bar on standard error, results on standard output."""
+"""The terminal while a job works: lines and a progress bar on standard error."""
 
 from __future__ import annotations
 
@@ -15,12 +15,9 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from imgclf.errors import printable
+
 BAR_AFTER_SECONDS = 2.0
-
-
-def output() -> Console:
-    """The console of results; lines are not wrapped or coloured when they go to a file or a pipe."""
-    return _console(sys.stdout)
 
 
 class Terminal:
@@ -34,7 +31,7 @@ class Terminal:
         self._what, self._began = "", 0.0
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
         if what != self._what:
@@ -90,7 +87,7 @@ class _NativeLog:
         self._python_stderr = sys.stderr
         self.stderr: IO[str] = os.fdopen(os.dup(self._saved), "w", buffering=1, encoding="utf-8", errors="replace")
         sys.stderr = self.stderr
-        self._file: IO[Any] = tempfile.TemporaryFile("w+b")
+        self._file: IO[Any] = tempfile.TemporaryFile("w+b")  # noqa: SIM115  (closed by close)
         os.dup2(self._file.fileno(), 2)
 
     def move_to(self, path: Path) -> None:

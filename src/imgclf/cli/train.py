@@ -18,7 +18,7 @@ def train(
     ],
     set_: Set = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the run [default: the config's].", show_default=False)
+        str | None, typer.Option("--name", help="Name of the run (default: the config's).", show_default=False)
     ] = None,
     device: DeviceOption = None,
     data_dir: DataDir = None,

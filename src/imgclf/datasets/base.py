@@ -6,13 +6,15 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from imgclf.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ImageShape = tuple[int, int, int]  # height, width, channels
 
@@ -44,8 +46,7 @@ class ArrayPixels:
         return len(self.array)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        taken: NDArray[np.uint8] = np.take(self.array, indices, axis=0)
-        return taken
+        return self.array.take(indices, axis=0)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class DataPlaces:
     """
 
     data_dir: Path
-    report_progress: Callable[[str, int, int], None] = lambda what, done, total: None
+    report_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
 
 
 class DatasetSettings(Settings):
@@ -118,8 +119,8 @@ class DatasetSettings(Settings):
 
     validation_size: Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1)] = Field(
         0.1,
-        description="How much of the training data is set aside for validation, stratified, by seed: a count of images or a "
-        "fraction. 0: no validation.",
+        description="How much of the training data is set aside for validation, stratified, by seed: a count of images "
+        "or a fraction. 0: no validation.",
     )
 
     def known_shape(self) -> ImageShape | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from imgclf.datasets.base import ArrayPixels, DataPlaces, DatasetSettings, ImageShape, Split, Splits, Target
-from imgclf.datasets.split import build_splits, select, stratified_split
 
 TARGETS = (Target("label", tuple("0123456789")),)
 TEST_FRACTION = 0.2
@@ -29,6 +27,8 @@ class Digits(DatasetSettings):
         return TARGETS
 
     def load(self, places: DataPlaces, seed: int) -> Splits:  # noqa: ARG002 (it lies in scikit-learn, nowhere else)
+        from imgclf.datasets.split import build_splits, select, stratified_split
+
         whole = _read()
         for_training, for_test = stratified_split(whole.labels[:, 0], TEST_FRACTION, TEST_SEED)
         train, test = select(whole, for_training), select(whole, for_test)
@@ -45,6 +45,7 @@ class Digits(DatasetSettings):
 
 
 def _read() -> Split:
+    import numpy as np
     from sklearn.datasets import load_digits
 
     digits = load_digits()

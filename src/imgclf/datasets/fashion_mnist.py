@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, ImageShape, Splits, Target
-from imgclf.datasets.idx_dataset import HEIGHT, WIDTH, IdxDataset, load_idx_dataset
+from imgclf.datasets.published import HEIGHT, WIDTH, IdxDataset
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -57,4 +57,7 @@ class FashionMnist(DatasetSettings):
         return FASHION_MNIST.targets
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
+        # Imported here: numpy takes 150 ms, which a mistake in an experiment file should not cost.
+        from imgclf.datasets.idx_dataset import load_idx_dataset
+
         return load_idx_dataset(FASHION_MNIST, places, self.validation_size, seed)

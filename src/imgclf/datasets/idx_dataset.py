@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import ArrayPixels, DataPlaces, Split, Splits, Target
+from imgclf.datasets.base import ArrayPixels, DataPlaces, Split, Splits
+from imgclf.datasets.published import HEIGHT, WIDTH, IdxDataset
 from imgclf.datasets.sources import IDX_FILES, Miss, Part, Place, Source, find_source, keras_datasets_folder
 from imgclf.datasets.split import build_splits
 from imgclf.errors import ImgclfError
-
-HEIGHT, WIDTH = 28, 28
-
-# Headers of 16 and 8 bytes; 60,000 images to train on and 10,000 to test on.
-_CONTENT_BYTES = (16 + 60_000 * HEIGHT * WIDTH, 8 + 60_000, 16 + 10_000 * HEIGHT * WIDTH, 8 + 10_000)
-
-
-@dataclass(frozen=True)
-class IdxDataset:
-    """One data set as it was published, and where it may be found.
-
-    ``folders`` lie in the data folder; downloads go to the first. ``keras_name`` is a folder or .npz file in Keras'
-    cache. ``content_sha256`` and ``content_bytes`` are the digests and sizes of the unpacked files, in the order of
-    IDX_FILES; they are asked of downloads only, so that files of one's own in the same format can be used. ``obtain``
-    tells people where to get it.
-    """
-
-    title: str
-    targets: tuple[Target, ...]
-    folders: tuple[str, ...]
-    keras_name: str
-    system_folders: tuple[Path, ...]
-    mirrors: tuple[str, ...]
-    content_sha256: tuple[str, str, str, str]
-    obtain: str
-    content_bytes: tuple[int, int, int, int] = _CONTENT_BYTES
 
 
 def load_idx_dataset(dataset: IdxDataset, places: DataPlaces, validation_size: int | float, seed: int) -> Splits:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, ImageShape, Splits, Target
-from imgclf.datasets.idx_dataset import HEIGHT, WIDTH, IdxDataset, load_idx_dataset
+from imgclf.datasets.published import HEIGHT, WIDTH, IdxDataset
 
 MNIST = IdxDataset(
     title="MNIST",
@@ -42,4 +42,7 @@ class Mnist(DatasetSettings):
         return MNIST.targets
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
+        # Imported here: numpy takes 150 ms, which a mistake in an experiment file should not cost.
+        from imgclf.datasets.idx_dataset import load_idx_dataset
+
         return load_idx_dataset(MNIST, places, self.validation_size, seed)

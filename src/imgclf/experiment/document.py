@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from imgclf.experiment.problems import KeyPath, PlainData, printable
+from imgclf.errors import printable
+from imgclf.experiment.problems import KeyPath, PlainData
 
 
 @dataclass(frozen=True)

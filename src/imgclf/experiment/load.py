@@ -12,6 +12,7 @@ from imgclf.experiment.overrides import Overrides
 from imgclf.experiment.schema import Experiment
 from imgclf.experiment.shipped import find_config
 from imgclf.experiment.validate import validate
+from imgclf.experiment.yaml_scalars import kind_of
 from imgclf.experiment.yaml_text import read
 
 
@@ -42,11 +43,19 @@ def experiment_text(experiment: Experiment) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists of plain values stand on one line, and a text that would be read as a number is quoted."""
-
-    def represent_list(self, data: list[object]) -> yaml.SequenceNode:
-        plain = not any(isinstance(value, (list, dict)) for value in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
+    """PyYAML's dumper with the two representers below."""
 
 
-_Dumper.add_representer(list, _Dumper.represent_list)
+def _list(dumper: _Dumper, data: list[object]) -> yaml.SequenceNode:
+    """Lists of plain values stand on one line."""
+    plain = not any(isinstance(value, (list, dict)) for value in data)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
+
+
+def _text(dumper: _Dumper, data: str) -> yaml.ScalarNode:
+    """Texts that our scalars would take for a number are quoted; PyYAML does so by those of YAML 1.1 only."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=None if kind_of(data) == "str" else "'")
+
+
+_Dumper.add_representer(list, _list)
+_Dumper.add_representer(str, _text)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from imgclf.errors import printable
 from imgclf.experiment.document import Document
-from imgclf.experiment.problems import ExperimentError, KeyPath, PlainData, Problem, dotted, printable, shown
+from imgclf.experiment.problems import ExperimentError, KeyPath, PlainData, Problem, dotted, shown
 from imgclf.experiment.yaml_text import MAX_DEPTH, parse_value
 
 _SEGMENT = re.compile(r"([^.\[\]=\s]+)((?:\[[0-9]{1,6}\])*)")

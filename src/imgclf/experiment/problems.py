@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, printable
 
 PlainData: TypeAlias = Any  # what YAML and JSON hold: None, bool, int, float, str, and lists and dicts of these
 KeyPath = tuple[str | int, ...]  # keys of mappings and positions in lists, from the top of the file
@@ -64,11 +64,6 @@ def shown(value: PlainData) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 4] + " ..."
 
 
-def printable(text: str) -> str:
-    """The text with every character that is not printable replaced by its escape."""
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
-
-
 def listed(words: Iterable[str]) -> str:
     """The words quoted and separated by commas: ``"a", "b"``."""
     return ", ".join(shown(word) for word in words)
@@ -80,7 +75,3 @@ def _key(key: str) -> str:
 
 def _plain_form(word: str) -> str:
     return word.casefold().replace("-", "_").replace(" ", "_")
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

@@ -100,7 +100,7 @@ class Experiment(Settings):
 
 
 def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
-    """What does not fit between the data's images and the model; ``shape`` is that of the images before preprocessing."""
+    """What does not fit between the images and the model; ``shape`` is that of the images before preprocessing."""
     height, width, _ = experiment.preprocessing.output_shape(shape)
     least_height, least_width = experiment.model.smallest_image()
     if height >= least_height and width >= least_width:

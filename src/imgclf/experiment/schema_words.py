@@ -94,7 +94,7 @@ def _value_at(data: PlainData, part: str | int) -> PlainData:
 
 
 def _words(node: Node, schema: Node, several: bool) -> str:
-    alternatives = _without_plain_names(members(schema, node))
+    alternatives = members(schema, node)
     if len(alternatives) > 1:
         words = list(dict.fromkeys(_words(member, schema, several) for member in alternatives))
         return (" or " if all(_is_short(word) for word in words) else ", or ").join(words)
@@ -112,14 +112,6 @@ def _words(node: Node, schema: Node, several: bool) -> str:
     if kind in _NOUNS:
         return _NOUNS[kind][several] + _bounds(node) + _lengths(node)
     return "values" if several else "any value"
-
-
-def _without_plain_names(alternatives: list[Node]) -> list[Node]:
-    """The alternatives less the lists of names that a choice by name among them holds already."""
-    chosen = {name for member in alternatives for name in names(member)}
-    return [
-        member for member in alternatives if not (values := _listed_values(member)) or not chosen.issuperset(values)
-    ]
 
 
 def _is_short(words: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
 from imgclf.errors import ImgclfError
@@ -36,3 +37,16 @@ def find_config(config: str) -> Path:
     kind = "a folder" if path.is_dir() else "no such file, and no shipped config has this name"
     hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf config list` shows the shipped configs"
     raise ImgclfError(f"{config}: {kind}", hint=hint)
+
+
+def summary(config: Path) -> str:
+    """What a config shows: the first sentence of the comment at its top, without the line that names the schema."""
+    lines = []
+    for line in config.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# yaml-language-server:"):
+            lines.append(line.lstrip("# "))
+    text = " ".join(lines)
+    sentence = re.match(r".*?[.!?](?=\s|$)", text)
+    return sentence[0] if sentence else text

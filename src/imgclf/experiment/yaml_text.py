@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
+from imgclf.errors import printable
 from imgclf.experiment.document import Document
-from imgclf.experiment.problems import ExperimentError, KeyPath, PlainData, Problem, dotted, printable, shown
+from imgclf.experiment.problems import ExperimentError, KeyPath, PlainData, Problem, dotted, shown
 from imgclf.experiment.yaml_scalars import convert, fits, kind_of
 
 MAX_BYTES = 2**20

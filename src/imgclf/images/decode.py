@@ -34,7 +34,7 @@ TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_WHITE_IS_ZERO = 258, 262, 0
 _WARNINGS_LOCK = threading.Lock()
 
 
-class UnreadableImage(ImgclfError):  # noqa: N818
+class UnreadableImage(ImgclfError):
     """A file that cannot be decoded; ``reason`` says why, without the path."""
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -51,7 +51,7 @@ def decode(path: Path, channels: int, *, pixel_limit: int = PIXEL_LIMIT) -> NDAr
     truncated or damaged, or has more than ``pixel_limit`` pixels.
     """
     with _open_file(path) as stream:
-        image, orientation = _read_header(path, stream)
+        image = _read_header(path, stream)
         width, height = image.size
         if width * height > pixel_limit:
             limit = f"the limit is {pixel_limit / 1e6:g} megapixels"
@@ -59,7 +59,7 @@ def decode(path: Path, channels: int, *, pixel_limit: int = PIXEL_LIMIT) -> NDAr
                 path, f"too many pixels: {width}x{height} are {width * height / 1e6:.1f} megapixels; {limit}"
             )
         try:
-            pixels = _as_array(_turn(_on_white(_load_8_bit(image, stream)), orientation))
+            pixels = _as_array(_turn(_on_white(_load_8_bit(image, stream)), _orientation(image)))
         except _UnsupportedPixelsError as error:
             raise UnreadableImage(path, str(error)) from error
         except Exception as error:  # Pillow's decoders raise a dozen types on damaged bytes
@@ -82,8 +82,8 @@ def _open_file(path: Path) -> BinaryIO:
         raise UnreadableImage(path, f"cannot be opened: {error.strerror or error}") from error
 
 
-def _read_header(path: Path, stream: BinaryIO) -> tuple[ImageFile, int]:
-    """The picture with its size, its pixels still undecoded, and its EXIF orientation (1 to 8).
+def _read_header(path: Path, stream: BinaryIO) -> ImageFile:
+    """The picture with its size, its pixels still undecoded.
 
     The format's own class is called, since ``PIL.Image.open`` warns of large pictures before their size can be asked.
     """
@@ -97,12 +97,10 @@ def _read_header(path: Path, stream: BinaryIO) -> tuple[ImageFile, int]:
     try:
         with _WARNINGS_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = _image_class(format_name)(stream)
-            orientation = image.getexif().get(ORIENTATION_TAG, 1)
+            return _image_class(format_name)(stream)
     except Exception as error:  # as in ``decode``
         reason = f"starts like a {format_name} file, but is truncated or damaged: {_in_one_line(error)}"
         raise UnreadableImage(path, reason) from error
-    return image, 1 if format_name == "TIFF" else orientation  # Pillow turns a TIFF by itself
 
 
 def _image_class(format_name: str) -> type[ImageFile]:
@@ -190,6 +188,13 @@ def _on_white(image: Image.Image) -> Image.Image:
         return image
     picture = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
+def _orientation(image: ImageFile) -> object:
+    """The EXIF orientation of a loaded picture; Pillow has turned a TIFF by itself and removed its tag."""
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return image.getexif().get(ORIENTATION_TAG, 1)
 
 
 def _turn(image: Image.Image, orientation: object) -> Image.Image:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORKING_SIDE = 1024  # pixels: finer detail than this does not reach a model's small frame
-GROUND_SIDE = 256  # pixels: the light on the paper changes slowly
+GROUND_SIDE, LIGHT_SIDE = 256, 64  # pixels: shades on the paper have edges, the slope of the light has none
+DARKEST_PAPER = 32  # grey levels: darker ground is taken for this bright, so that its grain is not blown up
 UNEVEN = 8  # grey levels by which a ground may differ and still count as even
 FAINTEST_INK = 16  # grey levels over the ground; and eight times the noise
 BLURS = (0, 1, 2, 4)  # pixels (standard deviation): the least at which ink stands out of the grain is taken
@@ -40,7 +41,7 @@ def lift_ink(image: NDArray[np.uint8]) -> LiftedInk | None:
     height_over_ground = image - ground
     if steps:
         # Light on paper multiplies: ink in the shade stands out less, but by the same share of the paper's brightness.
-        height_over_ground *= 255 / np.maximum(255 - ground, 1)
+        height_over_ground *= 255 / np.maximum(255 - ground, DARKEST_PAPER)
     for blur in BLURS:
         calm = _blurred(height_over_ground, blur)
         noise = _noise(calm)
@@ -107,7 +108,8 @@ def _ground(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     small, _ = _reduce(image, GROUND_SIDE)
     # A bold stroke is a quarter of its letter wide.
     window = max(3, round(0.35 * max(small.shape)))
-    slope = _smooth_light(small)
+    coarse, _ = _reduce(small, LIGHT_SIDE)
+    slope = np.asarray(cv2.resize(_smooth_light(coarse), small.shape[::-1]), np.float32)
     calm = cv2.medianBlur(small - slope, 5 if min(small.shape) > 64 else 1)
     opened = cv2.morphologyEx(calm, cv2.MORPH_OPEN, np.ones((window, window), np.uint8))
     ground = cv2.blur(np.asarray(opened), (5, 5)) if min(small.shape) > 64 else opened
@@ -124,7 +126,8 @@ def _smooth_light(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     for _ in range(3):
         distance = np.abs(values - surface)
         near = distance <= max(2.0, 2.5 * float(np.median(distance)))
-        surface = terms @ np.linalg.lstsq(terms[near], values[near], rcond=None)[0]
+        chosen = terms[near]
+        surface = terms @ np.linalg.lstsq(chosen.T @ chosen, chosen.T @ values[near], rcond=None)[0]
     return surface.reshape(height, width).astype(np.float32)
 
 

@@ -14,3 +14,8 @@ from imgclf.models.simple_cnn import SimpleCnn
 
 ModelUnion = Annotated[Perceptron | Mlp | LeNet | SimpleCnn, Field(discriminator="name")]
 MODELS: tuple[type[ModelSettings], ...] = get_args(get_args(ModelUnion)[0])
+
+
+def model_name(model: type[ModelSettings]) -> str:
+    """The name by which an experiment file asks for a model."""
+    return str(get_args(model.model_fields["name"].annotation)[0])

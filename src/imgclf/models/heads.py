@@ -35,7 +35,9 @@ def attach_heads(body: keras.Model, classes: Mapping[str, int], head: HeadSettin
         )(body.outputs[0])
         for target, count in classes.items()
     ]
-    return keras.Model(body.inputs, logits if len(logits) > 1 else logits[0], name=body.name)
+    # A list of one as the input would make Keras warn of every call with the images alone.
+    (images,) = body.inputs
+    return keras.Model(images, logits if len(logits) > 1 else logits[0], name=body.name)
 
 
 def head_name(target: str) -> str:

@@ -36,7 +36,9 @@ class SimpleCnn(ModelSettings):
     kernel_size: Count = Field(3, description="Side of each filter, in pixels.")
     padding: Literal["valid", "same"] = Field("valid", description="`same` pads, so that a convolution keeps the size.")
     pool_size: Count = Field(2, description="Side of the max pooling after each block, in pixels; 1: no pooling.")
-    batch_norm: bool = Field(False, description="Batch normalisation between each convolution and its activation.")
+    batch_norm: bool = Field(
+        False, description="Batch normalisation after each convolution (and its pooling), before the activation."
+    )
     block_dropout: Fraction = Field(0.0, description="Share of the maps' values that is dropped after each block.")
     flatten_dropout: Fraction = Field(0.3, description="Share of the values that is dropped before the dense layers.")
     dense_units: tuple[Count, ...] = Field((1024,), description="Units of each dense layer, in order; may be empty.")
@@ -58,8 +60,11 @@ class SimpleCnn(ModelSettings):
         body = [layers.Input(image_shape, name="image")]
         for number, block in enumerate(self.blocks, 1):
             for place, filters in enumerate(block, 1):
-                body += self._convolution(filters, f"{number}_{place}")
-            body += [layers.MaxPooling2D(self.pool_size, name=f"pool_{number}")] if self.pool_size > 1 else []
+                body += [self._convolution(filters, f"{number}_{place}")]
+                if place == len(block) and self.pool_size > 1:
+                    # Before the normalisation, which then works on a quarter of the values.
+                    body += [layers.MaxPooling2D(self.pool_size, name=f"pool_{number}")]
+                body += self._normalization(f"{number}_{place}") if self.batch_norm else []
             body += [layers.Dropout(self.block_dropout, name=f"dropout_{number}")] if self.block_dropout else []
         body += [layers.Flatten(name="flatten")]
         body += [layers.Dropout(self.flatten_dropout, name="flatten_dropout")] if self.flatten_dropout else []
@@ -67,10 +72,10 @@ class SimpleCnn(ModelSettings):
         body += dense_layers(self.dense_units, self.activation, *initializers, dropout=self.dense_dropout)
         return Sequential(body, name=self.name)
 
-    def _convolution(self, filters: int, place: str) -> list[keras.Layer]:
+    def _convolution(self, filters: int, place: str) -> keras.Layer:
         from keras import layers
 
-        convolution = layers.Conv2D(
+        return layers.Conv2D(
             filters,
             self.kernel_size,
             padding=self.padding,
@@ -80,10 +85,8 @@ class SimpleCnn(ModelSettings):
             bias_initializer=self.bias_initializer.build(),
             name=f"conv_{place}",
         )
-        if not self.batch_norm:
-            return [convolution]
-        return [
-            convolution,
-            batch_normalization(f"norm_{place}"),
-            layers.Activation(self.activation, name=f"activation_{place}"),
-        ]
+
+    def _normalization(self, place: str) -> list[keras.Layer]:
+        from keras import layers
+
+        return [batch_normalization(f"norm_{place}"), layers.Activation(self.activation, name=f"activation_{place}")]

@@ -6,14 +6,18 @@ import io
 import textwrap
 from collections.abc import Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.reporting.style import DPI, FAINT_INK, INK, RIGHT, WRONG, new_figure, picture, styled
 
-CELL_INCHES = 1.55
-TITLE_CHARACTERS = 19
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CELL, GAP, LINE, HEADING = 168, 10, 18, 44  # pixels: an image's width, the space around it, a line of its title
+TITLE_CHARACTERS = 20
 LEAST_POINTS, MOST_POINTS = 7.0, 20.0
 
 
@@ -28,18 +32,23 @@ def draw_grid(
         if len(images) == 0:
             return _empty_grid(heading)
         columns = min(columns, len(images))
-        rows = -(-len(images) // columns)
         wrapped = [_wrapped(text) for text, _ in titles]
-        cell = CELL_INCHES * images.shape[1] / images.shape[2] + 0.15 * max(map(len, wrapped)) + 0.2
-        figure = new_figure(max(CELL_INCHES * columns, 1 + 0.12 * len(heading)), cell * rows + 0.4)
-        figure.suptitle(heading, fontsize=12, fontweight="bold")
-        cells = list(figure.subplots(rows, columns, squeeze=False).flat)
-        for axes in cells:
-            axes.set_axis_off()
-        for axes, image, lines, (_, correct) in zip(cells, images, wrapped, titles, strict=False):
-            axes.imshow(_three_channels(image), interpolation="nearest")
-            colour = _colour(correct)
-            axes.set_title("\n".join(lines), fontsize=8.5, fontweight="normal", color=colour, loc="center", pad=3)
+        title_height = LINE * max(map(len, wrapped)) + GAP
+        cells = [_cell(image) for image in images]
+        rows, height = -(-len(cells) // columns), title_height + cells[0].shape[0] + GAP
+        canvas = np.full(
+            (HEADING + rows * height, max(columns * (CELL + GAP) + GAP, 12 * len(heading)), 3), 255, np.uint8
+        )
+        # One image with texts on it: axes of their own for each cell took ten times as long.
+        figure = new_figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI)
+        _write(figure, canvas, canvas.shape[1] / 2, HEADING / 2, heading, INK, size=12, weight="bold")
+        for number, cell in enumerate(cells):
+            top = HEADING + number // columns * height + title_height
+            left = GAP + number % columns * (CELL + GAP)
+            canvas[top : top + cell.shape[0], left : left + CELL] = cell
+            colour, text = _colour(titles[number][1]), "\n".join(wrapped[number])
+            _write(figure, canvas, left + CELL / 2, top - title_height / 2, text, colour, size=8.5, weight="normal")
+        figure.figimage(canvas)
         return picture(figure)
 
 
@@ -62,6 +71,24 @@ def label_image(image: NDArray[np.uint8], text: str, correct: bool | None, minim
     buffer = io.BytesIO()
     Image.fromarray(canvas).save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _cell(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image in colour, CELL pixels wide: pixels are enlarged without smoothing, or averaged where there are more."""
+    from PIL import Image
+
+    shape = (CELL, max(1, round(CELL * image.shape[0] / image.shape[1])))
+    rule = Image.Resampling.NEAREST if shape[0] >= image.shape[1] else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(_three_channels(image)).resize(shape, rule))
+
+
+def _write(
+    figure: Figure, canvas: NDArray[np.uint8], x: float, y: float, text: str, colour: str, *, size: float, weight: str
+) -> None:
+    """Centre a text at the place (x, y) of the canvas, counted in pixels from its upper left corner."""
+    height, width = canvas.shape[:2]
+    text_at = figure.text(x / width, 1 - y / height, text, color=colour, fontsize=size, fontweight=weight)
+    text_at.set(ha="center", va="center", linespacing=1.2)
 
 
 def _colour(correct: bool | None) -> str:

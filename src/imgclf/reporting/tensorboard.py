@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +62,7 @@ class TensorboardLog:
                 tf.summary.scalar(f"{name}/standard_deviation", np.std(values, dtype=np.float64))
                 tf.summary.scalar(f"{name}/minimum", np.min(values))
                 tf.summary.scalar(f"{name}/maximum", np.max(values))
-                tf.summary.histogram(
-                    f"{name}/histogram", values.reshape(-1)[:: max(1, values.size // HISTOGRAM_SAMPLES)]
-                )
+                tf.summary.histogram(f"{name}/histogram", _sample(values))
 
     def filters(self, step: int, model: keras.Model) -> bool:
         """The first convolution's filters as grey images, stretched to black and white; False where there is none."""
@@ -85,7 +84,7 @@ class TensorboardLog:
         (self.folder / "features.tsv").write_text(
             "\n".join("\t".join(f"{value:.6g}" for value in row) for row in features) + "\n"
         )
-        (self.folder / "labels.tsv").write_text("\n".join(label.replace("\t", " ") for label in labels) + "\n")
+        (self.folder / "labels.tsv").write_text("\n".join(" ".join(label.split()) for label in labels) + "\n")
         config = projector.ProjectorConfig()
         config.embeddings.add(tensor_name="validation features", tensor_path="features.tsv", metadata_path="labels.tsv")
         projector.visualize_embeddings(str(self.folder), config)
@@ -113,3 +112,11 @@ def filter_images(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     low, high = images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)
     stretched: NDArray[np.float32] = (images - low) / np.maximum(high - low, 1e-12)
     return stretched
+
+
+def _sample(values: NDArray[Any]) -> NDArray[Any]:
+    """Every n-th value, flat, where there are over 100,000; n divides no axis, so that no channel is passed over."""
+    stride = max(1, values.size // HISTOGRAM_SAMPLES)
+    while math.gcd(stride, math.prod(values.shape[1:])) > 1:
+        stride += 1
+    return values.reshape(-1)[::stride]

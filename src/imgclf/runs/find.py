@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.folder import RunFolder, read_json
@@ -13,8 +14,9 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
     """The run folders under ``runs_dir``, oldest start first; a folder without a readable run.json is none."""
     if not runs_dir.is_dir():
         return []
-    folders = [RunFolder(path) for path in runs_dir.iterdir() if (path / "run.json").is_file()]
-    return sorted(folders, key=lambda run: (str(run.record().get("started", "")), run.name))
+    records = {path: _record(path) for path in runs_dir.iterdir()}
+    started = {path: str(record.get("started", "")) for path, record in records.items() if record}
+    return [RunFolder(path) for path in sorted(started, key=lambda path: (started[path], path.name))]
 
 
 def find_run(wanted: str, runs_dir: Path) -> RunFolder:
@@ -39,8 +41,18 @@ def run_of_weights(weights: Path) -> RunFolder | None:
     return RunFolder(folder) if (folder / "run.json").is_file() else None
 
 
+def _record(folder: Path) -> dict[str, Any]:
+    """The content of a folder's run.json; empty where there is none that can be read."""
+    if not (folder / "run.json").is_file():
+        return {}
+    try:
+        return read_json(folder / "run.json")
+    except ImgclfError:
+        return {}
+
+
 def _latest(runs_dir: Path) -> RunFolder:
-    finished = [run for run in list_runs(runs_dir) if read_json(run.record_file).get("status") == "finished"]
+    finished = [run for run in list_runs(runs_dir) if run.record().get("status") == "finished"]
     if not finished:
         raise ImgclfError(f"{runs_dir}: no finished run", hint="train one: imgclf train lenet_digits")
     return finished[-1]

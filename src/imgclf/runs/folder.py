@@ -25,7 +25,7 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.path.resolve().name
 
     @property
     def experiment(self) -> Path:
@@ -81,17 +81,21 @@ class RunFolder:
         write_whole(self.metrics, text.getvalue())
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.csv; empty cells are None."""
+        """The rows of metrics.csv; empty cells are None. Raises ImgclfError where a cell is no number."""
         if not self.metrics.exists():
             return []
-        with self.metrics.open(newline="") as file:
-            return [{name: float(cell) if cell else None for name, cell in row.items()} for row in csv.DictReader(file)]
+        with self.metrics.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        try:
+            return [{name: float(cell) if cell else None for name, cell in row.items()} for row in rows]
+        except (TypeError, ValueError) as error:
+            raise ImgclfError(f"{self.metrics}: expected numbers: {error}") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises ImgclfError."""
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ImgclfError(
             f"{path}: no such file", hint="a run folder holds run.json, experiment.yaml and weights/"

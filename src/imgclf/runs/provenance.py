@@ -48,11 +48,14 @@ def peak_memory() -> int:
 
 def _matters(name: str) -> bool:
     """Whether an environment variable can change the bits of a result."""
-    return name.startswith(("TF_", "XLA_", "OMP_", "ONEDNN_", "DNNL_", "CUDA_VISIBLE")) and name != "TF_CONFIG"
+    return name.startswith(("TF_ENABLE_", "TF_DETERMINISTIC_", "TF_CUDNN_", "TF_NUM_", "XLA_", "ONEDNN_", "DNNL_")) or (
+        name
+        in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TF_XLA_FLAGS", "TF_USE_LEGACY_KERAS", "NVIDIA_TF32_OVERRIDE")
+    )
 
 
 def _git_commit() -> str | None:
-    """The commit of the checkout that the program runs from, with `-dirty` where it was changed; None when installed."""
+    """The commit of the checkout that the program runs from, `-dirty` where it was changed; None when installed."""
     root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from imgclf.errors import ImgclfError
 from imgclf.settings import Positive
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ClassWeight = Literal["balanced"] | tuple[Positive, ...] | dict[str, Positive] | None
 
@@ -32,6 +33,8 @@ def class_weights(
     of the class), as in scikit-learn. A class that a mapping leaves out has weight 1. Raises ImgclfError where the
     setting does not fit the classes, or "balanced" meets a class without images.
     """
+    import numpy as np
+
     if problems := check(setting, class_names):
         raise ImgclfError("\n".join(f"training.class_weight: {problem}" for problem in problems))
     if setting is None:
@@ -44,6 +47,8 @@ def class_weights(
 
 
 def _balanced(labels: NDArray[np.integer], class_names: tuple[str, ...]) -> NDArray[np.float32]:
+    import numpy as np
+
     counts = np.bincount(labels, minlength=len(class_names))
     if empty := [name for name, count in zip(class_names, counts, strict=True) if count == 0]:
         raise ImgclfError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,19 +16,23 @@ DeviceChoice = Literal["auto", "cpu", "gpu"]
 
 @dataclass(frozen=True)
 class Devices:
-    """The devices of a run: kind (cpu or gpu), names, the strategy over them, and a line that says why."""
+    """The devices of a run: kind (cpu or gpu), names, the strategy over them, and a line that says why.
+
+    ``threads`` is how many of the processor's threads one operation may use.
+    """
 
     kind: Literal["cpu", "gpu"]
     names: tuple[str, ...]
     strategy: tf.distribute.Strategy
     note: str
+    threads: int
 
 
 def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
     """The devices for ``choice``: every GPU that TensorFlow sees, or the processor.
 
-    ``threads`` bounds the processor's threads for one operation. Raises ImgclfError where a GPU is asked for and there
-    is none, or where TensorFlow was already started with other settings.
+    ``threads`` bounds the processor's threads for one operation; None leaves it to TensorFlow: as many as cores. Raises
+    ImgclfError where a GPU is asked for and there is none, or where TensorFlow was already started otherwise.
     """
     import tensorflow as tf
 
@@ -41,14 +46,14 @@ def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
     _configure(kind, threads)
     names = tuple(device.name for device in tf.config.list_logical_devices(kind.upper()))
     strategy = tf.distribute.MirroredStrategy(names) if len(names) > 1 else tf.distribute.OneDeviceStrategy(names[0])
-    return Devices(kind, names, strategy, _note(choice, kind))
+    return Devices(kind, names, strategy, _note(choice, kind), _threads())
 
 
 def _configure(kind: str, threads: int | None) -> None:
     import tensorflow as tf
 
     try:
-        if threads is not None:
+        if threads is not None and threads != _threads():
             tf.config.threading.set_intra_op_parallelism_threads(threads)
         if kind == "cpu":
             tf.config.set_visible_devices([], "GPU")
@@ -59,6 +64,14 @@ def _configure(kind: str, threads: int | None) -> None:
             f"TensorFlow was already started in this process and its devices can't be changed: {error}",
             hint="use one device and one number of threads in a process",
         ) from error
+
+
+def _threads() -> int:
+    """The threads that TensorFlow uses for one operation; it counts 0 as all cores that the process may use."""
+    import tensorflow as tf
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(tf.config.threading.get_intra_op_parallelism_threads() or cores or 1)
 
 
 def _note(choice: DeviceChoice, kind: str) -> str:

@@ -21,7 +21,7 @@ class Seeds:
         self._seed = seed
 
     def set(self, step: Any, replica: Any, replicas: int) -> None:
-        """Seed every layer for ``step`` (int64, from the run's start) of ``replica``; called inside the compiled step."""
+        """Seed every layer for ``step`` (int64, from the run's start) of ``replica``; called in the compiled step."""
         import tensorflow as tf
 
         position = tf.cast(step, tf.uint32) * tf.constant(replicas, tf.uint32) + tf.cast(replica, tf.uint32)

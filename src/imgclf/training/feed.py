@@ -17,7 +17,10 @@ from imgclf.training.order import Order
 
 @dataclass(frozen=True)
 class Span:
-    """Steps that are trained in one call: ``steps`` from ``step`` of ``epoch`` on; ``first`` counts from the run's start."""
+    """Steps that are trained in one call: ``steps`` from ``step`` of ``epoch`` on.
+
+    ``first`` is the first of them, counted from the run's start.
+    """
 
     first: int
     epoch: int

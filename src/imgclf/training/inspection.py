@@ -22,12 +22,9 @@ def inspect(step: Step, chunk: Chunk) -> Named:
 
     images, labels, numbers = (tf.constant(array[0]) for array in (chunk.images, chunk.labels, chunk.numbers))
     gradients = step.gradients(images, labels, numbers, tf.constant(chunk.span.first, tf.int64))
-    model = step.model
-    named: Named = [
-        (f"variable/{_name(variable)}", variable.numpy()) for variable in model.variables if _is_weight(variable)
-    ]
-    weights = model.trainable_variables
-    named += [(f"gradient/{_name(v)}", g.numpy()) for v, g in zip(weights, gradients, strict=True)]
+    names, weights = _names(step), step.model.trainable_variables
+    named: Named = [(f"variable/{names[id(one)]}", one.numpy()) for one in step.model.variables if id(one) in names]
+    named += [(f"gradient/{names[id(one)]}", g.numpy()) for one, g in zip(weights, gradients, strict=True)]
     return named + [(f"output/{name}", output) for name, output in _outputs(step, step.prepared(images, numbers))]
 
 
@@ -39,9 +36,11 @@ def _outputs(step: Step, images: Any) -> Named:
     return [(layer.name, output.numpy().astype(np.float32)) for layer, output in zip(layers, outputs, strict=True)]
 
 
-def _name(variable: Any) -> str:
-    return str(variable.path)
-
-
-def _is_weight(variable: Any) -> bool:
-    return "seed_generator" not in variable.path
+def _names(step: Step) -> dict[int, str]:
+    """``layer/variable`` for each weight, by its identity; the seeds of dropout are no weights."""
+    return {
+        id(variable): f"{layer.name}/{variable.path.split(f'{layer.name}/', 1)[-1]}"
+        for layer in step.model.layers
+        for variable in layer.variables
+        if "seed_generator" not in variable.path
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Row = dict[str, Any]
+MEASURED = ("loss", "accuracy", "validation_loss", "validation_accuracy")  # what stopping and schedules can watch
 
 
 @dataclass(frozen=True)
@@ -106,76 +108,8 @@ def stage_steps(stage: StageSettings, images: int) -> int:
     return stage.steps or (stage.epochs or 0) * (images // stage.batch_size)
 
 
-def _fit_stage(
-    task: Task,
-    number: int,
-    stage: StageSettings,
-    first_epoch: int,
-    total: int,
-    forward: Forward,
-    observer: Observer,
-    outcome: Outcome,
-) -> int:
-    """Train one stage and return the number of epochs that it began."""
-    order = Order(len(task.train.labels), stage.batch_size, task.seed)
-    draws = Draws(task.augmentations, len(task.train.labels), task.seed)
-    feed = Feed(task.train.pixels, task.train.labels, order, draws, stage.batch_size)
-    step = _prepare(task, number, stage)
-    train = step.compiled()
-    schedule, stopping = stage.schedule.start(), EarlyStopping(stage.early_stopping or EarlyStoppingSettings())
-    last = stage_steps(stage, len(task.train.labels))
-    before, since, done = outcome.steps, Since(), 0
-    for chunk in feed.chunks(_spans(task.settings, last, order.steps, before, first_epoch)):
-        if _due(task.settings.tensorboard.summaries_every, chunk.span.first):
-            observer.summarise(step, chunk)
-        rates = schedule.learning_rates(
-            stage.optimizer.learning_rate, chunk.span.first - before, chunk.span.steps, order.steps, last
-        )
-        result = train(chunk, rates)
-        since.add(result)
-        done = chunk.span.first - before + chunk.span.steps
-        outcome.steps = before + done if result.finite else chunk.span.first + result.steps
-        if not result.finite:
-            outcome.not_finite = (outcome.steps + 1, chunk.span.epoch + 1)
-            break
-        observer.progressed(outcome.steps, total, result.loss)
-        if done < last and not _measure_now(task, done, order.steps):
-            continue
-        row = {"epoch": round(first_epoch + done / order.steps, 4), "step": outcome.steps, "stage": number + 1}
-        row |= {"learning_rate": float(rates[-1]), **since.take(), **_validate(forward, task.validation)}
-        outcome.history.append(row)
-        _judge(task, stage, row, schedule, stopping, observer)
-        if stage.early_stopping and stopping.stop:
-            outcome.stopped.append(
-                f"stage {number + 1} stopped early after {done} of {last} steps: {stopping.reason()}"
-            )
-            break
-    observer.save_last(task.model)
-    if stage.early_stopping and stage.early_stopping.restore_best_weights and stopping.best is not None:
-        observer.load_best(task.model)
-    return -(-done // order.steps)
-
-
-def _judge(
-    task: Task,
-    stage: StageSettings,
-    row: Row,
-    schedule: RunningSchedule,
-    stopping: EarlyStopping,
-    observer: Observer,
-) -> None:
-    """Let stopping and schedule see a row, keep the weights if they are the best so far, and tell the observer."""
-    metrics = {name: value for name, value in row.items() if isinstance(value, float)}
-    if task.validation is not None or stage.early_stopping:
-        stopping.update(metrics)
-        if stopping.improved:
-            observer.save_best(task.model)
-    schedule.observe(metrics)
-    observer.measured(row, task.model)
-
-
-def _prepare(task: Task, number: int, stage: StageSettings) -> Step:
-    """The compiled step of a stage, with an optimizer of its own; the model's layers are set to what the stage trains."""
+def prepare(task: Task, number: int, stage: StageSettings) -> Step:
+    """The compiled step of a stage, with an optimizer of its own; the layers are set to what the stage trains."""
     set_trainable(task.model, stage.trainable)
     with task.strategy.scope():
         optimizer = stage.optimizer.build()
@@ -192,6 +126,86 @@ def _prepare(task: Task, number: int, stage: StageSettings) -> Step:
         scale,
         task.strategy,
     )
+
+
+def _fit_stage(
+    task: Task,
+    number: int,
+    stage: StageSettings,
+    first_epoch: int,
+    total: int,
+    forward: Forward,
+    observer: Observer,
+    outcome: Outcome,
+) -> int:
+    """Train one stage and return the number of epochs that it began."""
+    images, last, before = len(task.train.labels), stage_steps(stage, len(task.train.labels)), outcome.steps
+    steps_per_epoch, since, done = images // stage.batch_size, Since(), 0
+    step = prepare(task, number, stage)
+    train, schedule = step.compiled(), stage.schedule.start()
+    stopping = EarlyStopping(stage.early_stopping or EarlyStoppingSettings())
+    for chunk in _feed(task, stage).chunks(_spans(task.settings, last, steps_per_epoch, before, first_epoch)):
+        if _due(task.settings.tensorboard.summaries_every, done):
+            observer.summarise(step, chunk)
+        rates = schedule.learning_rates(stage.optimizer.learning_rate, done, chunk.span.steps, steps_per_epoch, last)
+        result = train(chunk, rates)
+        since.add(result)
+        done += result.steps
+        outcome.steps = before + done
+        if not result.finite:
+            outcome.not_finite = (outcome.steps + 1, chunk.span.epoch + 1)
+            break
+        observer.progressed(outcome.steps, total, result.loss)
+        if done < last and not _measure_now(task, done, steps_per_epoch):
+            continue
+        row = {"epoch": round(first_epoch + done / steps_per_epoch, 4), "step": outcome.steps, "stage": number + 1}
+        row |= {"learning_rate": float(rates[-1]), **since.take(), **_validate(forward, task.validation)}
+        outcome.history.append(row)
+        _judge(task, stage, row, (done - 1) // steps_per_epoch, schedule, stopping, observer)
+        if stage.early_stopping and stopping.stop:
+            reason = f"after {done} of {last} steps: {stopping.reason()}"
+            outcome.stopped.append(f"stage {number + 1} stopped early {reason}")
+            break
+    _end_stage(task, stage, stopping, observer, outcome)
+    return -(-done // steps_per_epoch)
+
+
+def _judge(
+    task: Task,
+    stage: StageSettings,
+    row: Row,
+    epoch: int,
+    schedule: RunningSchedule,
+    stopping: EarlyStopping,
+    observer: Observer,
+) -> None:
+    """Let stopping and schedule see a row, keep the weights if they are the best so far, and tell the observer.
+
+    ``epoch`` of the stage, counted from 0, holds the row's last step.
+    """
+    metrics = {name: row[name] for name in MEASURED if row[name] is not None}
+    if task.validation is not None or stage.early_stopping:
+        # Patience counts rows; only the epochs that are to be ignored at the start count epochs.
+        stopping.update(metrics, epoch if stopping.settings.start_from_epoch else None)
+        if stopping.improved:
+            observer.save_best(task.model)
+    schedule.observe(metrics)
+    observer.measured(row, task.model)
+
+
+def _end_stage(task: Task, stage: StageSettings, stopping: EarlyStopping, observer: Observer, outcome: Outcome) -> None:
+    """Keep the last weights, and go back to the best where the stage asks for it and came to a good end."""
+    observer.save_last(task.model)
+    wanted = stage.early_stopping is not None and stage.early_stopping.restore_best_weights
+    if wanted and stopping.best is not None and outcome.not_finite is None:
+        observer.load_best(task.model)
+
+
+def _feed(task: Task, stage: StageSettings) -> Feed:
+    images = len(task.train.labels)
+    order = Order(images, stage.batch_size, task.seed)
+    draws = Draws(task.augmentations, images, task.seed)
+    return Feed(task.train.pixels, task.train.labels, order, draws, stage.batch_size)
 
 
 def set_trainable(model: keras.Model, trainable: str) -> None:
@@ -219,22 +233,25 @@ def _validate(forward: Forward, validation: Images | None) -> Row:
     if validation is None:
         return {"validation_loss": None, "validation_accuracy": None}
     logits = forward.logits(validation.pixels)
+    if not all(np.isfinite(one).all() for one in logits):
+        # Weights that have run away: the next step finds it out and names itself, unless this was the last one.
+        return {"validation_loss": math.nan, "validation_accuracy": math.nan}
     losses = [cross_entropy(one, validation.labels[:, i]) for i, one in enumerate(logits)]
     accuracies = [accuracy(one, validation.labels[:, i]) for i, one in enumerate(logits)]
     return {"validation_loss": float(sum(losses)), "validation_accuracy": float(np.mean(accuracies))}
 
 
 class Since:
-    """Training loss and accuracy since the last row, over all steps alike."""
+    """Training loss and accuracy since the last row, over all steps that changed the weights alike."""
 
     def __init__(self) -> None:
         self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
 
     def add(self, result: ChunkResult) -> None:
         """Take in what a chunk did."""
-        self._steps += result.steps
-        self._loss += result.loss * result.steps
-        self._accuracy += result.accuracy * result.steps
+        self._steps += result.updates
+        self._loss += result.loss * result.updates
+        self._accuracy += result.accuracy * result.updates
 
     def take(self) -> Row:
         """Mean loss and accuracy, and begin anew."""

@@ -15,7 +15,6 @@ from pydantic import AfterValidator, Field
 
 from imgclf.errors import ImgclfError
 from imgclf.settings import Count, Fraction, NonNegative, Positive, Settings
-from imgclf.training.shorthand import PlainName
 
 if TYPE_CHECKING:
     import keras
@@ -215,7 +214,7 @@ class Muon(OptimizerSettings):
     ] = 0.004
     epsilon: Epsilon = 1e-7
     exclude_layers: tuple[Annotated[str, AfterValidator(_regular_expression)], ...] = Field(
-        (), strict=False, description="Regular expressions: a weight whose path one of them matches is Adam's."
+        (), description="Regular expressions: a weight whose path one of them matches is Adam's."
     )
     exclude_embeddings: bool = Field(True, description="Leave embeddings to Adam.")
     muon_a: float = Field(3.4445, description="Linear coefficient of the Newton-Schulz iteration.")
@@ -229,8 +228,6 @@ class Muon(OptimizerSettings):
         0.2, description="Root mean square to which steps are scaled, as Adam's are. null: not scaled."
     )
 
-
-OPTIMIZERS = (Sgd, RmsProp, Adam, AdamW, Adadelta, Adagrad, Adamax, Nadam, Ftrl, Lion, Lamb, Adafactor, Muon)
 
 KERAS_CLASSES = {
     "sgd": "SGD",
@@ -251,5 +248,4 @@ KERAS_CLASSES = {
 OptimizerUnion = Annotated[
     Sgd | RmsProp | Adam | AdamW | Adadelta | Adagrad | Adamax | Nadam | Ftrl | Lion | Lamb | Adafactor | Muon,
     Field(discriminator="name"),
-    PlainName(OPTIMIZERS),
 ]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class Order:
-    """Which images each step trains on. Every epoch is another permutation, of which the last partial batch is left out."""
+    """Which images each step trains on: another permutation every epoch, without its last partial batch."""
 
     def __init__(self, images: int, batch: int, seed: int) -> None:
         self.steps = images // batch

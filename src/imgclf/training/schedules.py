@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from imgclf.errors import ImgclfError
 from imgclf.settings import Count, Misfit, NonNegative, Positive, Settings
 from imgclf.training.monitors import Mode, Monitor, direction, improves, monitored, worst
-from imgclf.training.shorthand import PlainName
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Reduction = Annotated[float, Field(gt=0, lt=1)]
@@ -55,6 +56,8 @@ class PositionSchedule(Settings):
         self, base: float, first_step: int, count: int, steps_per_epoch: int, total_steps: int
     ) -> NDArray[np.float32]:
         """Learning rates (count,) of the steps from ``first_step`` on; steps count from 0 at the stage's start."""
+        import numpy as np
+
         steps = np.arange(first_step, first_step + count, dtype=np.float64)
         return (base * self.multipliers(Position(steps, steps_per_epoch, total_steps))).astype(np.float32)
 
@@ -73,6 +76,8 @@ class Constant(PositionSchedule):
     name: Literal["constant"] = Field(description="The same learning rate throughout.")
 
     def multipliers(self, at: Position) -> NDArray[np.float64]:
+        import numpy as np
+
         return np.ones_like(at.steps)
 
 
@@ -82,8 +87,7 @@ class Step(PositionSchedule):
     name: Literal["step"] = Field(description="Drops at the end of certain epochs.")
     factor: Reduction = Field(0.1, description="What each drop multiplies the learning rate by.")
     every_epochs: Count | None = Field(None, description="Drop each time after this many epochs.")
-    # Not strict: see PlainName.
-    at_epochs: tuple[Count, ...] | None = Field(None, strict=False, description="Drop after these epochs, ascending.")
+    at_epochs: tuple[Count, ...] | None = Field(None, description="Drop after these epochs, ascending.")
 
     @model_validator(mode="after")
     def _one_rule(self) -> Step:
@@ -94,6 +98,8 @@ class Step(PositionSchedule):
         return self
 
     def multipliers(self, at: Position) -> NDArray[np.float64]:
+        import numpy as np
+
         epochs = at.steps // at.steps_per_epoch
         if self.at_epochs is not None:
             drops = np.searchsorted(self.at_epochs, epochs, side="right").astype(np.float64)
@@ -132,6 +138,8 @@ class Cosine(PositionSchedule):
     final_fraction: Share = Field(0.0, description="Share of the learning rate that the end comes down to.")
 
     def multipliers(self, at: Position) -> NDArray[np.float64]:
+        import numpy as np
+
         warmup = round(self.warmup_epochs * at.steps_per_epoch)
         if warmup >= at.total_steps:
             raise ImgclfError(
@@ -153,6 +161,8 @@ class OneCycle(PositionSchedule):
     anneal: Literal["cosine", "linear"] = Field("cosine", description="Shape of rise and fall.")
 
     def multipliers(self, at: Position) -> NDArray[np.float64]:
+        import numpy as np
+
         peak = self.peak_fraction * at.total_steps
         between = _cosine if self.anneal == "cosine" else _linear
         rise = between(self.start_fraction, 1.0, np.clip(at.steps / peak, 0, 1))
@@ -177,12 +187,9 @@ class ReduceOnPlateau(Settings):
         return RunningPlateau(self)
 
 
-SCHEDULES = (Constant, Step, Exponential, InverseTime, Cosine, OneCycle, ReduceOnPlateau)
-
 ScheduleUnion = Annotated[
     Constant | Step | Exponential | InverseTime | Cosine | OneCycle | ReduceOnPlateau,
     Field(discriminator="name"),
-    PlainName(SCHEDULES),
 ]
 
 
@@ -222,6 +229,8 @@ class RunningPlateau:
         total_steps: int,  # noqa: ARG002
     ) -> NDArray[np.float32]:
         """The present learning rate, ``count`` times; never below ``minimum`` unless ``base`` is."""
+        import numpy as np
+
         return np.full(count, max(base * self.multiplier, min(base, self.settings.minimum)), np.float32)
 
     def observe(self, metrics: dict[str, float]) -> None:
@@ -255,4 +264,6 @@ def _linear(start: float, end: float, share: NDArray[np.float64]) -> NDArray[np.
 
 
 def _cosine(start: float, end: float, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    import numpy as np
+
     return end + (start - end) * (1 + np.cos(np.pi * share)) / 2

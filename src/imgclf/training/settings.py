@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -58,8 +58,8 @@ class TensorboardSettings(Settings):
     graph: bool = Field(True, description="The network as TensorBoard draws it.")
     summaries_every: Count | None = Field(
         None,
-        description="Every so many steps: mean, standard deviation, minimum, maximum and histogram of every variable, of its "
-        "gradient and of each layer's output. null: never.",
+        description="Every so many steps: mean, standard deviation, minimum, maximum and histogram of every variable, "
+        "of its gradient and of each layer's output. null: never.",
     )
     filters: bool = Field(False, description="The first convolution's filters as images, at every validation.")
     projector: bool = Field(False, description="The validation images' features at the end, for the projector.")
@@ -70,7 +70,7 @@ class TrainingSettings(StageSettings):
 
     stages: tuple[StageSettings, ...] = Field(
         (),
-        description="Several stages, one after the other; a key that a stage leaves out is taken from `training` itself.",
+        description="Several stages, one after the other; a key that a stage leaves out is taken from `training`.",
     )
     precision: Precision = Field(
         "float32", description="Type of the computation; weights, the last layer and the loss are always float32."

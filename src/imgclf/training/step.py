@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """What a call did: the steps that updated the weights, their mean loss and accuracy, and whether it stopped early."""
+    """What a call did.
+
+    ``steps`` were gone through before the end or the step that was not ``finite``; ``updates`` of them changed the
+    weights (all, but where float16's loss scale left one out). ``loss`` and ``accuracy`` are means over the updates.
+    """
 
     steps: int
+    updates: int
     loss: float
     accuracy: float
     finite: bool
@@ -49,20 +54,20 @@ class Step:
         """``call(chunk, learning_rates)``: trains on every step of the chunk, unless one is not finite."""
         import tensorflow as tf
 
-        train = tf.function(self._train, reduce_retracing=True)
+        train: Any = None
 
         def call(chunk: Any, learning_rates: NDArray[np.float32]) -> ChunkResult:
+            nonlocal train
+            arrays = [tf.constant(one) for one in (chunk.images, chunk.labels, chunk.numbers, learning_rates)]
+            if train is None:
+                # Chunks differ in their number of steps alone; traced once for all of them.
+                shapes = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays]
+                train = tf.function(self._train, input_signature=[*shapes, tf.TensorSpec((), tf.int64)])
             with self.strategy.scope():
-                steps, loss, correct, finite = train(
-                    tf.constant(chunk.images),
-                    tf.constant(chunk.labels),
-                    tf.constant(chunk.numbers),
-                    tf.constant(learning_rates),
-                    tf.constant(chunk.span.first, tf.int64),
-                )
-            done = max(int(steps), 1)
-            images = done * chunk.labels.shape[1] * chunk.labels.shape[2]
-            return ChunkResult(int(steps), float(loss) / done, float(correct) / images, bool(finite))
+                steps, updates, loss, correct, finite = train(*arrays, tf.constant(chunk.span.first, tf.int64))
+            counted = max(int(updates), 1)
+            answers = counted * chunk.labels.shape[1] * chunk.labels.shape[2]
+            return ChunkResult(int(steps), int(updates), float(loss) / counted, float(correct) / answers, bool(finite))
 
         return call
 
@@ -71,7 +76,7 @@ class Step:
         import tensorflow as tf
 
         replica = tf.distribute.get_replica_context()
-        moving = [tf.identity(variable.value) for variable in self.model.non_trainable_variables]
+        moving = [tf.identity(variable.value) for variable in self._moving()]
         self.seeds.set(step, replica.replica_id_in_sync_group, self.strategy.num_replicas_in_sync)
         images = self.prepared(images, numbers)
         with tf.GradientTape() as tape:
@@ -85,7 +90,7 @@ class Step:
         correct = tf.reduce_sum(tf.cast(tf.stack(answers, axis=1) == labels, tf.float32))
         loss, correct, gradients = replica.all_reduce("sum", [loss, correct, gradients])
         gradients, norm = self._clip(gradients)
-        return loss, correct, tf.math.is_finite(loss) & tf.math.is_finite(norm), gradients, moving
+        return loss, correct, self._is_finite(loss, norm), gradients, moving
 
     def prepared(self, images: Any, numbers: Any) -> Any:
         """The images as the model sees them: augmented, then scaled; float32."""
@@ -101,7 +106,8 @@ class Step:
     def _train(self, images: Any, labels: Any, numbers: Any, learning_rates: Any, first: Any) -> tuple[Any, ...]:
         import tensorflow as tf
 
-        steps, total, correct, finite = tf.constant(0), tf.constant(0.0), tf.constant(0.0), tf.constant(True)
+        steps, updates, finite = tf.constant(0), tf.constant(0), tf.constant(True)
+        total, correct = tf.constant(0.0), tf.constant(0.0)
         for i in tf.range(tf.shape(learning_rates)[0]):
             self.optimizer.learning_rate.assign(learning_rates[i])
             shares = [self._cut(array[i]) for array in (images, labels, numbers)]
@@ -110,22 +116,34 @@ class Step:
             )
             if self._first(is_finite):
                 self.strategy.run(self._apply, args=(gradients,))
-                steps, total, correct = steps + 1, total + self._first(loss), correct + self._first(right)
+                updates, total, correct = updates + 1, total + self._first(loss), correct + self._first(right)
             else:
                 self.strategy.run(self._put_back, args=(moving,))
             finite = self.scale.goes_on(self._first(is_finite))
             if not finite:
                 break
-        return steps, total, correct, finite
+            steps += 1
+        return steps, updates, total, correct, finite
 
     def _apply(self, gradients: list[Any]) -> None:
         # Keras sums the gradients over the replicas once more; they are already sums.
         shares = [gradient / self.strategy.num_replicas_in_sync for gradient in gradients]
         self.optimizer.apply(shares, self.model.trainable_variables)
 
+    def _moving(self) -> list[Any]:
+        """What the forward pass itself changes: the moving statistics of batch normalisation."""
+        return [variable for layer in self.model._flatten_layers() for variable in layer._non_trainable_variables]
+
+    def _is_finite(self, loss: Any, norm: Any) -> Any:
+        """Whether loss, gradients and moving statistics are: a variance may overflow where the loss does not."""
+        import tensorflow as tf
+
+        sound = [tf.reduce_all(tf.math.is_finite(one.value)) for one in self._moving() if one.dtype == "float32"]
+        return tf.reduce_all(tf.stack([tf.math.is_finite(loss), tf.math.is_finite(norm), *sound]))
+
     def _put_back(self, moving: list[Any]) -> None:
-        # The forward pass of a step that is not finite has already spoilt the moving means of batch normalisation.
-        for variable, value in zip(self.model.non_trainable_variables, moving, strict=True):
+        # The forward pass of a step that is not finite has already spoilt the moving statistics.
+        for variable, value in zip(self._moving(), moving, strict=True):
             variable.assign(value)
 
     def _clip(self, gradients: list[Any]) -> tuple[list[Any], Any]:

@@ -1,0 +1,91 @@
+"""What a run's folder says, in words: for `imgclf runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imgclf.runs.folder import RunFolder
+
+
+def run_story(run: RunFolder) -> Iterator[tuple[str, str]]:
+    """Pairs of a label and a text; an empty label goes on with the one before."""
+    record = run.record()
+    yield "run", run.name
+    yield "status", str(record.get("status", "unknown"))
+    yield "folder", str(run.path.absolute())
+    yield "config", _config(record)
+    yield from _data(record.get("data", {}))
+    yield "model", _model(run, record)
+    yield "device", str(record.get("device_note", "unknown"))
+    yield "result", _result(run)
+    yield from _times(record)
+    yield "versions", ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())
+    yield "machine", _machine(record.get("machine", {}))
+    yield from _diagnosis(record.get("diagnosis") or {})
+    yield "files", ", ".join(sorted(path.name + "/" * path.is_dir() for path in run.path.iterdir()))
+
+
+def moment(value: Any) -> str:
+    """A time of run.json to the minute, on the clock of the machine that wrote it; "-" where there is none."""
+    try:
+        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M}"
+    except (TypeError, ValueError):
+        return "-"
+
+
+def duration(value: Any) -> str:
+    """Seconds as people say them: "25.3 s", "4 min 10 s", "2 h 05 min"; "-" where there are none."""
+    if not isinstance(value, int | float):
+        return "-"
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, seconds = divmod(round(value), 60)
+    return f"{minutes} min {seconds:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _config(record: dict[str, Any]) -> str:
+    parts = [str(record.get("config", "unknown")), *(f"--set {override}" for override in record.get("overrides", ()))]
+    return f"{' '.join(parts)}; seed {record.get('seed')}, digest {record.get('digest')}"
+
+
+def _data(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    counts = ", ".join(f"{count:,} {split}" for split, count in data.get("images", {}).items())
+    shape = "x".join(map(str, data.get("image_shape", ())))
+    classes = " + ".join(str(len(target["class_names"])) for target in data.get("targets", ()))
+    yield "data", f"{data.get('dataset')}: {counts} images of {shape}; {classes} classes"
+    yield from (("", str(note)) for note in data.get("notes", ()))
+
+
+def _model(run: RunFolder, record: dict[str, Any]) -> str:
+    from imgclf.experiment.load import load_experiment
+
+    name = load_experiment(str(run.experiment)).experiment.model.name
+    parameters = record.get("parameters")
+    return f"{name}, {parameters:,} parameters" if isinstance(parameters, int) else name
+
+
+def _result(run: RunFolder) -> str:
+    from imgclf.cli.results import accuracy_text
+    from imgclf.runs.folder import read_json
+
+    return accuracy_text(read_json(run.report)) if run.report.is_file() else "no report"
+
+
+def _times(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "began", moment(record.get("started"))
+    if "seconds" in record:
+        yield "took", f"{duration(record['seconds'])}, of which training {duration(record.get('training_seconds'))}"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    return ", ".join(f"{value} cores" if name == "cores" else str(value) for name, value in machine.items())
+
+
+def _diagnosis(diagnosis: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if diagnosis:
+        yield "diagnosis", str(diagnosis["kind"])
+        yield from (("", str(sentence)) for sentence in diagnosis["seen"])
+        yield from (("", f"try: {advice}") for advice in diagnosis["advice"])

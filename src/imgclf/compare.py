@@ -1,0 +1,157 @@
+"""The job `compare`: two runs side by side."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgclf.errors import ImgclfError
+from imgclf.experiment.load import load_experiment
+from imgclf.places import runs_folder
+from imgclf.runs.files import write_whole
+from imgclf.runs.find import find_run
+from imgclf.runs.folder import RunFolder, read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from imgclf.evaluation.metrics import PairedTest
+
+ABSENT = object()  # the value of a key that only the other experiment has
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key of the experiment, dotted, with the value that each run has there; ABSENT where it has no such key."""
+
+    key: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class Side:
+    """A run, the name that tells it from the other one, and its report on the test split; None if it has none."""
+
+    run: RunFolder
+    name: str
+    report: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs, the settings in which they differ, and the picture of their curves.
+
+    ``paired`` is the exact McNemar test on the test images; where there can be none, ``not_paired`` says why.
+    """
+
+    sides: tuple[Side, Side]
+    differences: tuple[Difference, ...]
+    paired: PairedTest | None
+    not_paired: str | None
+    picture: Path
+
+
+def compare(
+    first: str, second: str, *, picture: str | Path | None = None, runs_dir: str | Path | None = None
+) -> Comparison:
+    """Compare two runs, and draw their curves into ``picture`` (default: compare-FIRST-SECOND.png beside the runs).
+
+    Raises ImgclfError where a run is not there or can't be read, both are one, or the picture can't be written.
+    """
+    folder = runs_folder(runs_dir)
+    runs = find_run(first, folder), find_run(second, folder)
+    if runs[0].path.resolve() == runs[1].path.resolve():
+        raise ImgclfError(f"{runs[0].path}: both names are this run", hint="`imgclf runs list` shows the others")
+    path = Path(picture) if picture else folder / f"compare-{runs[0].name}-{runs[1].name}.png"
+    if path.suffix.lower() != ".png":
+        raise ImgclfError(f"{path}: the picture's name must end in .png")
+    sides = _side(runs[0], runs[1]), _side(runs[1], runs[0])
+    differences = tuple(_differences(*(_settings(run) for run in runs)))
+    obstacle, correct = _paired_answers(*runs)
+    _draw(path, sides)
+    return Comparison(sides, differences, _test(*correct) if correct else None, obstacle, path)
+
+
+def _side(run: RunFolder, other: RunFolder) -> Side:
+    name = run.name if run.name != other.name else str(run.path)
+    return Side(run, name, read_json(run.report) if run.report.is_file() else None)
+
+
+def _settings(run: RunFolder) -> dict[str, Any]:
+    experiment = load_experiment(str(run.experiment)).experiment.complete()
+    return dict(_flat({key: value for key, value in experiment.items() if key != "reference"}, ""))
+
+
+def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Every leaf with its dotted key; a list of plain values is a leaf, one of mappings is opened."""
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _flat(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        for position, inner in enumerate(value):
+            yield from _flat(inner, f"{key}[{position}]")
+    else:
+        yield key, value
+
+
+def _differences(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Difference]:
+    for key in dict.fromkeys([*first, *second]):
+        values = first.get(key, ABSENT), second.get(key, ABSENT)
+        if values[0] != values[1]:
+            yield Difference(key, *values)
+
+
+def _paired_answers(
+    first: RunFolder, second: RunFolder
+) -> tuple[str | None, tuple[NDArray[np.bool_], NDArray[np.bool_]] | None]:
+    """Why the runs' answers can't be paired, or which test images each of them got right."""
+    data = [run.record().get("data", {}) for run in (first, second)]
+    for run in (first, second):
+        if not _answers_file(run).is_file():
+            return f"{run.name} has no answers.csv; `imgclf evaluate {run.path}` writes it", None
+    if data[0].get("fingerprint") != data[1].get("fingerprint"):
+        return "the runs were trained on different data", None
+    (labels, right), (other_labels, other_right) = _read_answers(first), _read_answers(second)
+    if data[0].get("targets") != data[1].get("targets") or labels != other_labels:
+        return "the runs were tested on different images", None
+    import numpy as np
+
+    return None, (np.array(right), np.array(other_right))
+
+
+def _answers_file(run: RunFolder) -> Path:
+    return run.path / "answers.csv"
+
+
+def _read_answers(run: RunFolder) -> tuple[list[int], list[bool]]:
+    """The label of every test image, and whether the run's answer is right."""
+    path = _answers_file(run)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [(int(row["label"]), int(row["predicted"])) for row in csv.DictReader(file)]
+    except (KeyError, TypeError, ValueError, OSError, csv.Error) as error:
+        hint = f"`imgclf evaluate {run.path}` writes it anew"
+        raise ImgclfError(f"{path}: not a list of answers (index,label,predicted,probability)", hint=hint) from error
+    return [label for label, _ in rows], [label == predicted for label, predicted in rows]
+
+
+def _test(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairedTest:
+    from imgclf.evaluation.metrics import paired_test
+
+    return paired_test(first, second)
+
+
+def _draw(path: Path, sides: tuple[Side, Side]) -> None:
+    from imgclf.reporting.curves import draw_runs
+
+    content = draw_runs({side.name: side.run.read_metrics() for side in sides})
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        hint = "choose another file with --plot"
+        raise ImgclfError(f"{path}: the picture can't be written: {error.strerror}", hint=hint) from error

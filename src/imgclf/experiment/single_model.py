@@ -1,0 +1,131 @@
+"""One model to be looked at: by its own name with an image shape and classes, or as a config has it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from imgclf.errors import ImgclfError, printable
+from imgclf.experiment.document import Document
+from imgclf.experiment.load import load_experiment
+from imgclf.experiment.overrides import Overrides
+from imgclf.experiment.problems import PlainData
+from imgclf.experiment.schema_words import Node, describe, members, names, resolve
+from imgclf.experiment.shipped import find_config, shipped_configs
+from imgclf.experiment.validate import validate
+from imgclf.models import MODELS, ModelUnion, model_name
+from imgclf.models.base import ImageShape, ModelSettings
+from imgclf.settings import Settings
+
+USUAL_SHAPE, USUAL_CLASSES = (28, 28, 1), 10  # MNIST's
+
+
+@dataclass(frozen=True)
+class SingleModel:
+    """A model's settings, the shape of its images, and the number of classes of each target."""
+
+    settings: ModelSettings
+    image_shape: ImageShape
+    classes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key of a model: dotted, what it takes in words, and plain values."""
+
+    key: str
+    kind: str
+    default: PlainData
+    value: PlainData
+    meaning: str
+
+
+class _OnlyModel(Settings):
+    """An experiment file of which only the model counts."""
+
+    model: ModelUnion = Field(description="Which network.")
+
+
+def find_model(
+    wanted: str, overrides: Sequence[str] = (), shape: ImageShape | None = None, classes: int | None = None
+) -> SingleModel:
+    """The model that ``wanted`` names: a model, a shipped config or a config's path, after the overrides.
+
+    ``shape`` and ``classes`` stand before what the config's data set says of itself; without a config they are MNIST's.
+    Raises ImgclfError where there is no such model, or the images are too small for it.
+    """
+    if wanted in map(model_name, MODELS):
+        found = _by_name(wanted, overrides, shape, classes)
+    else:
+        found = _of_config(_config(wanted), overrides, shape, classes)
+    height, width, _ = found.image_shape
+    least_height, least_width = found.settings.smallest_image()
+    if height < least_height or width < least_width:
+        raise ImgclfError(
+            f"{printable(wanted)}: images of {height}x{width} pixels are too small for this model: it needs "
+            f"{least_height}x{least_width} or more",
+            hint="choose another shape with --shape HEIGHTxWIDTHxCHANNELS",
+        )
+    return found
+
+
+def setting_list(settings: ModelSettings) -> list[Setting]:
+    """Every setting of a model but its name; those of its parts have dotted keys."""
+    schema = type(settings).model_json_schema()
+    return list(_settings(schema, schema, "", settings.model_dump(mode="json"), None))
+
+
+def _settings(schema: Node, node: Node, prefix: str, values: PlainData, defaults: PlainData) -> Iterator[Setting]:
+    for name, raw in node["properties"].items():
+        inner = resolve(schema, raw)
+        if not prefix and name == "name":
+            continue
+        default = defaults.get(name) if isinstance(defaults, dict) else inner.get("default")
+        part = next((one for one in members(schema, inner) if "properties" in one and not names(inner)), None)
+        if part is not None:
+            yield from _settings(schema, part, f"{prefix}{name}.", values[name], default)
+        else:
+            meaning = " ".join(str(inner.get("description", "")).split())
+            yield Setting(prefix + name, describe(inner, schema), _short(default), _short(values[name]), meaning)
+
+
+def _short(value: PlainData) -> PlainData:
+    """The name alone where a mapping holds nothing else."""
+    return value["name"] if isinstance(value, dict) and value.keys() == {"name"} else value
+
+
+def _by_name(wanted: str, overrides: Sequence[str], shape: ImageShape | None, classes: int | None) -> SingleModel:
+    data: dict[str, Any] = {"model": {"name": wanted}}
+    chosen = validate(Document(data, wanted, {}), _OnlyModel, Overrides.parse(overrides))
+    return SingleModel(chosen.model, shape or USUAL_SHAPE, {"label": classes or USUAL_CLASSES})
+
+
+def _of_config(config: Path, overrides: Sequence[str], shape: ImageShape | None, classes: int | None) -> SingleModel:
+    experiment = load_experiment(str(config), overrides).experiment
+    known_shape, targets = experiment.dataset.known_shape(), experiment.dataset.known_targets()
+    if shape is None and known_shape is None:
+        raise _unknown(config, "the shape of its images", "--shape HEIGHTxWIDTHxCHANNELS")
+    if classes is None and targets is None:
+        raise _unknown(config, "its classes", "--classes N")
+    seen = {target.name: classes or len(target.class_names) for target in targets or ()}
+    shape = shape or experiment.preprocessing.output_shape(known_shape or USUAL_SHAPE)
+    return SingleModel(experiment.model, shape, seen or {"label": classes or USUAL_CLASSES})
+
+
+def _unknown(config: Path, what: str, option: str) -> ImgclfError:
+    return ImgclfError(f"{config}: {what} are known only when the data is read", hint=f"give {option}")
+
+
+def _config(wanted: str) -> Path:
+    known = [*map(model_name, MODELS), *(path.stem for path in shipped_configs())]
+    try:
+        return find_config(wanted)
+    except ImgclfError:
+        near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf models list` and `imgclf config list` show all"
+    raise ImgclfError(f"{printable(wanted)}: neither a model nor a config", hint=hint)

@@ -1,0 +1,321 @@
+"""The job `predict`: from image files and a trained model to labels; and `load_run`, the same from Python."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.datasets.base import ArrayPixels, DataPlaces, ImageShape
+from imgclf.errors import ImgclfError
+from imgclf.evaluate import SplitName, evaluate
+from imgclf.evaluation.metrics import probabilities
+from imgclf.images.decode import UnreadableImage, decode
+from imgclf.images.ink import InkStyle, prepare_ink
+from imgclf.images.resize import resize, to_channels
+from imgclf.places import data_folder, runs_folder
+from imgclf.runs.folder import read_json
+from imgclf.screen import Screen, Silent
+from imgclf.trained import Trained, find_source, open_trained
+from imgclf.training.devices import DeviceChoice
+
+if TYPE_CHECKING:
+    from imgclf.experiment.schema import Experiment
+
+BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of one image.
+
+    ``top`` holds the most likely classes with their probabilities, most likely first; ``steps`` what was done to the
+    image before the model saw it; ``probabilities`` are float64 (classes,), in the order of the class names.
+    """
+
+    label: str
+    probability: float
+    top: tuple[tuple[str, float], ...]
+    steps: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FileResult:
+    """A file and what came of it: a prediction, or why it could not be read."""
+
+    file: Path
+    outcome: Prediction | UnreadableImage
+
+    @property
+    def prediction(self) -> Prediction | None:
+        return None if isinstance(self.outcome, UnreadableImage) else self.outcome
+
+    @property
+    def error(self) -> UnreadableImage | None:
+        return self.outcome if isinstance(self.outcome, UnreadableImage) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of PREDICTIONS_SCHEMA; of the file's name, bytes that are no UTF-8 are escaped."""
+        file, outcome = os.fsencode(self.file).decode("utf-8", "backslashreplace"), self.outcome
+        if isinstance(outcome, UnreadableImage):
+            return {"file": file, "error": outcome.reason}
+        top = [{"label": label, "probability": probability} for label, probability in outcome.top]
+        answer = {"label": outcome.label, "probability": outcome.probability, "top": top}
+        return {"file": file, **answer, "steps": list(outcome.steps)}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the job returns: a result for each file, in their order, and the classes in the order of their labels."""
+
+    class_names: tuple[str, ...]
+    results: tuple[FileResult, ...]
+
+
+def predict(
+    files: Sequence[str | Path],
+    *,
+    run: str | None = None,
+    weights: str | Path | None = None,
+    config: str | None = None,
+    top: int = 3,
+    as_is: bool = False,
+    device: DeviceChoice | None = None,
+    data_dir: str | Path | None = None,
+    runs_dir: str | Path | None = None,
+    screen: Screen | None = None,
+) -> Predictions:
+    """The predictions of a run (default: the newest finished one) or of a weights file for image files.
+
+    A file that can't be read is one of the results, and the rest go on. ``as_is`` turns off what is done to drawings
+    for a run on white ink. Raises ImgclfError where run or weights are missing or don't fit.
+    """
+    screen = screen or Silent()
+    source = find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))
+    newest = run is None and weights is None
+    screen.say(f"predicting with {source.weights}{', of the newest finished run' if newest else ''}")
+    trained = open_trained(source, device, DataPlaces(data_folder(data_dir), screen.progress))
+    if trained.image_shape[2] == 1 and "ink" not in source.record and not as_is:
+        screen.say("only a finished run tells whether its images are white ink on black: drawings are just resized")
+    results: list[FileResult] = []
+    for result in predict_files([Path(file) for file in files], trained, top=top, as_is=as_is):
+        results.append(result)
+        screen.progress("predicting", len(results), len(files))
+    return Predictions(trained.targets[0].class_names, tuple(results))
+
+
+def predict_files(
+    files: Sequence[Path], trained: Trained, *, top: int = 3, as_is: bool = False
+) -> Iterator[FileResult]:
+    """The results of image files, in their order; threads read the next files while the model has the last ones."""
+    for batch in _read_ahead(files, _Preparation.of(trained, as_is)):
+        readable = [outcome for _, outcome in batch if not isinstance(outcome, UnreadableImage)]
+        predictions = iter(_classify(readable, trained, top))
+        for file, outcome in batch:
+            yield FileResult(file, outcome if isinstance(outcome, UnreadableImage) else next(predictions))
+
+
+def load_run(
+    run: str | Path = "latest", *, device: DeviceChoice | None = None, runs_dir: str | Path | None = None
+) -> Run:
+    """The trained model of a run: its folder, its name under ``runs_dir``, or ``latest``, the newest finished one.
+
+    TensorFlow is imported here. Raises ImgclfError where there is no such run or its weights don't fit.
+    """
+    source = find_source(str(run), None, None, runs_folder(runs_dir))
+    return Run(open_trained(source, device, DataPlaces(data_folder(None))), device)
+
+
+class Run:
+    """A trained run, ready to classify images; made by :func:`load_run`."""
+
+    def __init__(self, trained: Trained, device: DeviceChoice | None) -> None:
+        assert trained.source.run is not None
+        self._trained, self._device, self._folder = trained, device, trained.source.run
+
+    def __repr__(self) -> str:
+        return f"load_run({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self._folder.path
+
+    @property
+    def experiment(self) -> Experiment:
+        """The complete, resolved experiment."""
+        return self._trained.source.experiment
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The content of run.json: status, versions, machine, data, times."""
+        return self._folder.record()
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The content of report.json: the evaluation on the test split. Raises ImgclfError where there is none."""
+        return read_json(self._folder.report)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of their labels."""
+        return self._trained.targets[0].class_names
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Height, width and channels of the images that the model takes."""
+        return self._trained.image_shape
+
+    def predict(
+        self, images: str | Path | Sequence[str | Path] | NDArray[Any], *, top: int = 3, as_is: bool = False
+    ) -> Prediction | list[Prediction]:
+        """The prediction for one image, or a list of them for several, in their order.
+
+        ``images`` is a path, a sequence of paths, or a uint8 array of pixels 0 to 255: one image (height, width) or
+        (height, width, channels), or several, (images, height, width) or (images, height, width, channels), with 1
+        channel or 3 (red, green, blue). A file is treated as `imgclf predict` does, a drawing in dark ink included
+        unless ``as_is``. An array of the run's own shape goes in as it is, and any other is resized and given the
+        run's channels; its ink is not touched: for a run on white ink on black, pass white on black. Raises
+        ImgclfError for anything else, and UnreadableImage for the first file that can't be read.
+        """
+        if isinstance(images, np.ndarray):
+            batch, is_one = _as_batch(images)
+            preparation = _Preparation.of(self._trained, as_is=True)
+            predictions = _classify([preparation.fit(image, []) for image in batch], self._trained, top)
+            return predictions[0] if is_one else predictions
+        if isinstance(images, str | Path):
+            return self._predict_files([images], top, as_is)[0]
+        if not isinstance(images, Sequence) or not all(isinstance(one, str | Path) for one in images):
+            raise ImgclfError(
+                f"predict: images must be a path, a list of paths or a numpy array; got {type(images).__name__}",
+                hint="several images in one array: numpy.stack(images); a picture of Pillow: numpy.asarray(picture)",
+            )
+        return self._predict_files(images, top, as_is)
+
+    def evaluate(self, split: SplitName = "test", data_dir: str | Path | None = None) -> dict[str, Any]:
+        """The report on one split of the run's data; writes report and pictures into its folder, as the command does.
+
+        Raises ImgclfError where the data are missing or have other classes.
+        """
+        return evaluate(str(self.path), split=split, device=self._device, data_dir=data_dir)
+
+    def _predict_files(self, files: Sequence[str | Path], top: int, as_is: bool) -> list[Prediction]:
+        predictions = []
+        for result in predict_files([Path(file) for file in files], self._trained, top=top, as_is=as_is):
+            if isinstance(result.outcome, UnreadableImage):
+                raise result.outcome
+            predictions.append(result.outcome)
+        return predictions
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An image, uint8, of the shape that the model takes, and what was done to it."""
+
+    image: NDArray[np.uint8]
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Preparation:
+    """How an image of any size becomes what the model takes: by way of what the data set's own images look like."""
+
+    data_shape: ImageShape
+    image_shape: ImageShape
+    ink: InkStyle | None
+
+    @classmethod
+    def of(cls, trained: Trained, as_is: bool) -> _Preparation:
+        record, dataset = trained.source.record, trained.source.experiment.dataset
+        if not record:
+            return cls(dataset.known_shape() or trained.image_shape, trained.image_shape, None)
+        height, width, channels = record["data"]["image_shape"]
+        ink = None if as_is or record.get("ink") is None else InkStyle.from_json(record["ink"])
+        return cls((height, width, channels), trained.image_shape, ink)
+
+    def read(self, file: Path) -> _Prepared | UnreadableImage:
+        try:
+            image = decode(file, 3)
+        except UnreadableImage as error:
+            return error
+        if self.data_shape[2] == 3:
+            return self.fit(image, [])
+        steps = [] if (image == image[..., :1]).all() else ["colour to grey"]
+        image = to_channels(image, 1)
+        if self.ink is not None:
+            image, ink_steps = prepare_ink(image, self.ink, *self.data_shape[:2])
+            steps += ink_steps
+        return self.fit(image, steps)
+
+    def fit(self, image: NDArray[np.uint8], steps: list[str]) -> _Prepared:
+        """First the size, then the channels, as the training images are treated."""
+        height, width, channels = self.image_shape
+        if image.shape[:2] != (height, width):
+            steps = [*steps, f"resized from {image.shape[1]}x{image.shape[0]} to {width}x{height}"]
+        if image.shape[2] != channels:
+            steps = [*steps, "colour to grey" if channels == 1 else "grey repeated in 3 channels"]
+        return _Prepared(to_channels(resize(image, height, width), channels), tuple(steps))
+
+
+def _read_ahead(
+    files: Sequence[Path], preparation: _Preparation
+) -> Iterator[list[tuple[Path, _Prepared | UnreadableImage]]]:
+    """The files, prepared, in batches; the next batch is read while the caller has one."""
+    pool = ThreadPoolExecutor(thread_name_prefix="imgclf-read")
+    reading: deque[list[tuple[Path, Future[_Prepared | UnreadableImage]]]] = deque()
+    try:
+        for first in range(0, len(files), BATCH):
+            reading.append([(file, pool.submit(preparation.read, file)) for file in files[first : first + BATCH]])
+            if len(reading) > 1:
+                yield [(file, future.result()) for file, future in reading.popleft()]
+        while reading:
+            yield [(file, future.result()) for file, future in reading.popleft()]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _classify(prepared: Sequence[_Prepared], trained: Trained, top: int) -> list[Prediction]:
+    if not prepared:
+        return []
+    pixels = ArrayPixels(np.stack([one.image for one in prepared]))
+    rows = probabilities(trained.forward.logits(pixels)[0])
+    names = trained.targets[0].class_names
+    return [_prediction(row, names, top, one.steps) for row, one in zip(rows, prepared, strict=True)]
+
+
+def _prediction(row: NDArray[np.float64], names: Sequence[str], top: int, steps: tuple[str, ...]) -> Prediction:
+    guesses = [(names[index], float(row[index])) for index in np.argsort(-row, kind="stable")]
+    return Prediction(*guesses[0], tuple(guesses[:top]), steps, row)
+
+
+def _as_batch(array: NDArray[Any]) -> tuple[NDArray[np.uint8], bool]:
+    """Images (images, height, width, channels), and whether it was one image without the first axis."""
+    if array.dtype != np.uint8:
+        raise _wrong_type(array)
+    channels_last = array.ndim > 2 and array.shape[-1] <= 4  # else a third axis is the width of several grey images
+    batch = array if channels_last else array[..., np.newaxis]
+    is_one = batch.ndim == 3
+    batch = batch[np.newaxis] if is_one else batch
+    if batch.ndim != 4 or batch.shape[3] not in (1, 3) or 0 in batch.shape[1:]:
+        raise ImgclfError(
+            f"predict: an array must be (height, width), (height, width, channels), (images, height, width) or "
+            f"(images, height, width, channels), with 1 channel or 3; got {array.shape}"
+        )
+    return batch, is_one
+
+
+def _wrong_type(array: NDArray[Any]) -> ImgclfError:
+    message = f"predict: an array must be uint8, with pixels from 0 to 255; got {array.dtype}"
+    if array.size and array.dtype.kind in "fiu":
+        message += f" from {array.min():g} to {array.max():g}"
+    whole = array.dtype.kind in "iu"
+    hint = "array.astype('uint8')" if whole else "pixels of 0 to 1: (array * 255).round().astype('uint8')"
+    return ImgclfError(message, hint=hint)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgclf.datasets.base import ArrayPixels
+from imgclf.inference import BATCH, Forward
+from imgclf.models.heads import build_model
+from imgclf.models.simple_cnn import SimpleCnn
+from imgclf.preprocessing import PreprocessingSettings
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (BATCH + 1, 6, 6, 1), np.uint8)
+NETWORK = SimpleCnn(name="simple_cnn", blocks=((4,),), batch_norm=True, dense_units=(8,))
+
+
+class CountedPixels(ArrayPixels):
+    """Pixels that remember what was taken."""
+
+    taken: list[int]
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        self.taken.extend(indices.tolist())
+        return super().take(indices)
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return build_model(NETWORK, (6, 6, 1), {"class": 3})
+
+
+@pytest.fixture(scope="module")
+def forward(model: Any) -> Forward:
+    return Forward(model, PreprocessingSettings().scale)
+
+
+@pytest.mark.parametrize("count", [1, 5, BATCH, BATCH + 1])
+def test_logits_are_those_of_keras_predict(model: Any, forward: Forward, count: int) -> None:
+    (logits,) = forward.logits(ArrayPixels(IMAGES[:count]))
+    assert logits.shape == (count, 3)
+    assert logits.dtype == np.float32
+    wanted = model.predict(IMAGES[:count].astype(np.float32) / 255, verbose=0)
+    np.testing.assert_allclose(logits, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 5, BATCH - 1])
+def test_logits_do_not_depend_on_how_many_images_there_are(forward: Forward, count: int) -> None:
+    (everything,) = forward.logits(ArrayPixels(IMAGES))
+    (some,) = forward.logits(ArrayPixels(IMAGES[:count]))
+    np.testing.assert_allclose(some, everything[:count], rtol=1e-5, atol=1e-5)
+
+
+def test_an_image_in_a_padded_last_batch_has_the_logits_of_a_full_one_bit_for_bit(forward: Forward) -> None:
+    (last_alone,) = forward.logits(ArrayPixels(IMAGES))
+    (full,) = forward.logits(ArrayPixels(np.concatenate([IMAGES[:BATCH], IMAGES[-1:], IMAGES[: BATCH - 1]])))
+    assert np.array_equal(last_alone[BATCH], full[BATCH])
+
+
+def test_every_image_is_counted_once_and_the_padding_cut_off(forward: Forward) -> None:
+    pixels = CountedPixels(IMAGES)
+    object.__setattr__(pixels, "taken", [])
+    (logits,) = forward.logits(pixels)
+    assert len(logits) == BATCH + 1
+    assert pixels.taken == [*range(BATCH + 1), *[BATCH] * (BATCH - 1)]
+
+
+def test_several_heads_give_their_logits_in_order() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    both = build_model(NETWORK, (6, 6, 1), {"colour": 3, "shape": 5})
+    colour, shape = Forward(both, PreprocessingSettings().scale).logits(ArrayPixels(IMAGES[:5]))
+    assert (colour.shape, shape.shape) == ((5, 3), (5, 5))
+    wanted = both.predict(IMAGES[:5].astype(np.float32) / 255, verbose=0)
+    np.testing.assert_allclose(shape, wanted[1], rtol=1e-5, atol=1e-5)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgclf.models.base import ModelSettings
+from imgclf.models.cost import multiply_adds
+from imgclf.models.heads import build_model
+from imgclf.models.lenet import LeNet
+from imgclf.models.mlp import Mlp
+from imgclf.models.perceptron import Perceptron
+from imgclf.models.simple_cnn import SimpleCnn
+
+MNIST = (28, 28, 1)
+SMALL: list[ModelSettings] = [
+    Perceptron(name="perceptron"),
+    Mlp(name="mlp", dense_units=(32, 16)),
+    LeNet(name="lenet", filters=(4, 8), dense_units=(32,)),
+    SimpleCnn(
+        name="simple_cnn",
+        blocks=((4,), (8,)),
+        batch_norm=True,
+        flatten_dropout=0.0,
+        dense_units=(32,),
+        dense_dropout=0.0,
+    ),
+]
+SIZES: list[ModelSettings] = [
+    LeNet(name="lenet", filters=(2,), dense_units=()),
+    LeNet(name="lenet", filters=(2, 2, 2), dense_units=(3, 3)),
+    SimpleCnn(name="simple_cnn", dense_units=()),
+    SimpleCnn(name="simple_cnn", blocks=((2, 2), (2,)), dense_units=(2,)),
+    SimpleCnn(name="simple_cnn", blocks=((2,), (2, 2)), pool_size=3, kernel_size=5, dense_units=(2,)),
+    SimpleCnn(name="simple_cnn", blocks=((2, 2), (2,)), padding="same", batch_norm=True, dense_units=(2,)),
+    SimpleCnn(name="simple_cnn", blocks=((2,), (2,)), pool_size=1, dense_units=(2,)),
+]
+
+
+def build(settings: ModelSettings, shape: tuple[int, int, int] = MNIST, classes: int = 10) -> Any:
+    return build_model(settings, shape, {"label": classes})
+
+
+def text(settings: ModelSettings) -> str:
+    return settings.model_dump_json(include={"name", "filters", "blocks", "dense_units", "padding", "pool_size"})
+
+
+def test_published_networks_have_their_number_of_parameters() -> None:
+    assert build(Perceptron(name="perceptron")).count_params() == 7_850
+    assert build(Mlp(name="mlp", dense_units=(64,))).count_params() == 50_890
+    assert build(LeNet(name="lenet")).count_params() == 1_256_080
+    # 64 and 128 filters of 3x3, unpadded, pooled from 24x24 to 12x12; dense 1024.
+    assert build(SimpleCnn(name="simple_cnn")).count_params() == 640 + 73_856 + 1024 * (128 * 144 + 1) + 10_250
+    # The small network for cats and dogs of Keras' blog, at 150x150 with one output.
+    small_vgg = SimpleCnn(name="simple_cnn", blocks=((32,), (64,), (128,), (128,)), dense_units=(512,))
+    assert build(small_vgg, (150, 150, 3), 1).count_params() == 3_453_121
+
+
+@pytest.mark.parametrize("settings", SMALL, ids=lambda settings: settings.name)
+def test_learns_one_batch_by_heart(settings: ModelSettings) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = build(settings, (12, 12, 1), 4)
+    numbers = np.random.default_rng(0)
+    images, labels = numbers.random((16, 12, 12, 1), np.float32), np.arange(16) % 4
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(images, labels, epochs=100, batch_size=16, verbose=0)
+    assert np.array_equal(model(images, training=True).numpy().argmax(axis=1), labels)
+
+
+@pytest.mark.parametrize("settings", [*SMALL, *SIZES], ids=text)
+def test_the_smallest_image_is_the_smallest_that_builds(settings: ModelSettings) -> None:
+    height, width = settings.smallest_image()
+    assert build(settings, (height, width, 1)).output_shape == (None, 10)
+    if height > 1:
+        for shape in ((height - 1, width, 1), (height, width - 1, 1)):
+            with pytest.raises(ValueError, match=r"negative|Negative|smaller|non-positive|zero|must be"):
+                build(settings, shape)
+
+
+@pytest.mark.parametrize(
+    ("settings", "layers"),
+    [
+        (Perceptron(name="perceptron"), ["image", "flatten"]),
+        (
+            Mlp(name="mlp", dense_units=(5, 4, 3), dropout=0.5),
+            [
+                "image",
+                "flatten",
+                "dense_1",
+                "dense_dropout_1",
+                "dense_2",
+                "dense_dropout_2",
+                "dense_3",
+                "dense_dropout_3",
+            ],
+        ),
+        (LeNet(name="lenet", filters=(3,), dense_units=()), ["image", "conv_1", "pool_1", "flatten"]),
+        (
+            SimpleCnn(name="simple_cnn", blocks=((2, 3), (4,)), flatten_dropout=0.0, dense_units=()),
+            ["image", "conv_1_1", "conv_1_2", "pool_1", "conv_2_1", "pool_2", "flatten"],
+        ),
+    ],
+)
+def test_layers_have_the_same_names_however_many_networks_were_built_before(
+    settings: ModelSettings, layers: list[str]
+) -> None:
+    for _ in range(2):
+        model = build(settings)
+        assert [layer.name for layer in model.layers] == [*layers, "logits_label"]
+        assert model.name == settings.name
+
+
+def test_lists_of_sizes_are_the_layers_sizes() -> None:
+    model = build(SimpleCnn(name="simple_cnn", blocks=((2, 3), (4,)), dense_units=(7, 6)))
+    assert [model.get_layer(name).filters for name in ("conv_1_1", "conv_1_2", "conv_2_1")] == [2, 3, 4]
+    assert [model.get_layer(name).units for name in ("dense_1", "dense_2", "logits_label")] == [7, 6, 10]
+
+
+def test_initialisers_and_activation_reach_the_layers() -> None:
+    settings = LeNet.model_validate(
+        {
+            "name": "lenet",
+            "activation": "elu",
+            "kernel_initializer": {"name": "constant", "value": 0.5},
+            "bias_initializer": {"name": "random_uniform", "minval": 2.0, "maxval": 3.0},
+            "head": {"kernel_initializer": {"name": "random_normal", "stddev": 1.0}},
+        }
+    )
+    model = build(settings)
+    assert model.get_layer("conv_1").activation.__name__ == model.get_layer("dense_1").activation.__name__ == "elu"
+    kernel, bias = model.get_layer("conv_2").get_weights()
+    assert np.all(kernel == 0.5)
+    assert 2 <= bias.min() < bias.max() <= 3
+    head, zeros = model.get_layer("logits_label").get_weights()
+    assert 0.95 < head.std() < 1.05  # 5,000 numbers
+    assert not zeros.any()
+
+
+def test_the_first_weights_depend_on_the_seed_alone() -> None:
+    import keras
+
+    def weights(seed: int) -> np.ndarray:
+        keras.utils.set_random_seed(seed)
+        return np.concatenate([array.reshape(-1) for array in build(SMALL[2]).get_weights()])
+
+    first = weights(1)
+    build(SMALL[1])
+    assert np.array_equal(weights(1), first)
+    assert not np.array_equal(weights(2), first)
+
+
+def test_multiply_adds_are_those_of_the_published_layers() -> None:
+    # Every place of a convolution's output costs its kernel once: LeNet on 28x28.
+    wanted = 28 * 28 * 25 * 20 + 14 * 14 * 25 * 20 * 50 + 50 * 7 * 7 * 500 + 500 * 10
+    assert multiply_adds(build(LeNet(name="lenet"))) == wanted

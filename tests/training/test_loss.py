@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imgclf.training.loss import Loss
+
+
+def make_logits(images: int = 40, classes: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    numbers = np.random.default_rng(seed)
+    return numbers.normal(0, 3, (images, classes)).astype(np.float32), numbers.integers(0, classes, images)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_is_the_cross_entropy_of_keras_with_its_label_smoothing(smoothing: float) -> None:
+    import keras
+
+    logits, labels = make_logits()
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    wanted = float(theirs(np.eye(5, dtype=np.float32)[labels], logits))
+    assert float(Loss(smoothing, (None,))([logits], labels[:, None])) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_class_weights_multiply_each_image_and_the_mean_is_over_images_as_in_keras(smoothing: float) -> None:
+    import keras
+
+    logits, labels = make_logits()
+    weights = np.array([0.5, 1, 2, 4, 0.25], np.float32)
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    wanted = float(theirs(np.eye(5, dtype=np.float32)[labels], logits, sample_weight=weights[labels]))
+    assert float(Loss(smoothing, (weights,))([logits], labels[:, None])) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_losses_of_several_targets_are_added() -> None:
+    first, first_labels = make_logits(classes=5, seed=1)
+    second, second_labels = make_logits(classes=3, seed=2)
+    weights = np.array([3, 1, 2], np.float32)
+    together = Loss(0.1, (None, weights))([first, second], np.stack([first_labels, second_labels], axis=1))
+    apart = Loss(0.1, (None,))([first], first_labels[:, None]), Loss(0.1, (weights,))([second], second_labels[:, None])
+    assert float(together) == pytest.approx(float(apart[0]) + float(apart[1]), rel=1e-6)
+
+
+def test_logits_of_any_size_give_a_finite_loss() -> None:
+    logits = np.array([[1e30, -1e30], [-1e30, 1e30]], np.float32)
+    assert float(Loss(0.0, (None,))([logits], np.array([[0], [1]]))) == 0.0
