@@ -149,8 +149,8 @@ def _recorded(run: RunFolder, recorder: Recorder, started: float) -> Iterator[No
     try:
         yield
         status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
+    except BaseException as error:
+        status = "failed" if isinstance(error, Exception) else "interrupted"
         raise
     finally:
         recorder.close()

@@ -8,7 +8,7 @@ import pytest
 
 from imgclf.models.mlp import Mlp
 from imgclf.training.feed import Chunk, Span
-from imgclf.training.loop import Task, prepare, fit
+from imgclf.training.loop import Task, fit, prepare
 from imgclf.training.precision import computing_in
 
 MakeTask = Callable[..., Task]

@@ -26,13 +26,18 @@ app.add_typer(config.app, name="config")
 app.add_typer(runs.app, name="runs")
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends the work as Ctrl-C does."""
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM; no KeyboardInterrupt, which the command-line library would give a status of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_status = 128 + number
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the work failed, 2 the input is wrong, 130 or 143 interrupted."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     debug = "--debug" in sys.argv
     try:
         app()
@@ -41,9 +46,9 @@ def main() -> None:
             raise
         print("\n".join(error.lines()), file=sys.stderr)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt as error:
+    except Interrupted as error:
         print("interrupted", file=sys.stderr)
-        sys.exit(143 if isinstance(error, Terminated) else 130)
+        sys.exit(error.exit_status)
     except BrokenPipeError:
         _forget_output()
         sys.exit(141)
@@ -55,8 +60,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(number)
 
 
 def _forget_output() -> None:

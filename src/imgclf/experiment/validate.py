@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 from collections.abc import Iterator
@@ -83,11 +84,10 @@ def _expand_names(data: dict[str, Any], mistakes: list[_Mistake]) -> bool:
 
 
 def _problems(mistakes: list[_Mistake], document: Document, model: type[BaseModel]) -> list[Problem]:
-    schema = model.model_json_schema()
     by_place: dict[tuple[KeyPath, bool], list[_Mistake]] = {}
     for mistake in _settle_branches(mistakes):
         by_place.setdefault((mistake.place.path, _is_of_key(mistake)), []).append(mistake)
-    found = [entry for same in by_place.values() for entry in _messages(same, document, schema)]
+    found = [entry for same in by_place.values() for entry in _messages(same, document, model)]
     found = list(dict.fromkeys(found))
     return [
         Problem(document.where(path), dotted(path), message)
@@ -121,7 +121,7 @@ def _settle_branches(mistakes: list[_Mistake]) -> list[_Mistake]:
     return mistakes
 
 
-def _messages(same: list[_Mistake], document: Document, schema: Node) -> Iterator[tuple[KeyPath, str]]:
+def _messages(same: list[_Mistake], document: Document, model: type[BaseModel]) -> Iterator[tuple[KeyPath, str]]:
     """The problems of one key: path and message each; the mistakes are those of all types that the key may have."""
     raised = [mistake for mistake in same if mistake.error["type"] in ("value_error", "assertion_error")]
     if raised:
@@ -137,10 +137,10 @@ def _messages(same: list[_Mistake], document: Document, schema: Node) -> Iterato
     elif _is_of_key(same[0]):
         yield path, f"this key is not accepted: {_pydantic_words(error)}"
     elif error["type"] == "missing":
-        expected = _expected(path, document, schema)
+        expected = _expected(path, document, model)
         yield path, f"missing; expected {expected}" if expected else "missing"
     else:
-        yield path, _mismatch(same, document, schema)
+        yield path, _mismatch(same, document, model)
 
 
 def _messages_raised(mistake: _Mistake) -> Iterator[tuple[KeyPath, str]]:
@@ -178,16 +178,17 @@ def _one_of(words: tuple[str, ...]) -> str:
     return listed(words) if len(words) == 1 else f"one of {listed(words)}"
 
 
-def _mismatch(same: list[_Mistake], document: Document, schema: Node) -> str:
+def _mismatch(same: list[_Mistake], document: Document, model: type[BaseModel]) -> str:
     path, error = same[0].place.path, same[0].error
     value = _value(document.data, path)
     found = shown(error["input"] if value is _NO_VALUE else value)
-    expected = _expected(path, document, schema)
+    expected = _expected(path, document, model)
     kinds = [mistake.error["type"] for mistake in same]
     if not expected or not all(kind.endswith(("_type", "_parsing")) or kind in _OF_TYPE_OR_BOUND for kind in kinds):
         return f"{_pydantic_words(error)}, found {found}"
     if isinstance(value, float) and not math.isfinite(value):
         expected = expected.replace("a number", "a finite number")
+    schema = _schema(model)
     words = [word for word in allowed_values(schema, nodes_at(schema, path, document.data)) if isinstance(word, str)]
     near = nearest(value, words) if isinstance(value, str) else None
     return f"expected {expected}, found {found}" + (f"; did you mean {shown(near)}?" if near else "")
@@ -208,7 +209,14 @@ def _pydantic_words(error: PlainData) -> str:
     return str(error["msg"][:1].lower() + error["msg"][1:])
 
 
-def _expected(path: KeyPath, document: Document, schema: Node) -> str:
+@functools.cache
+def _schema(model: type[BaseModel]) -> Node:
+    """Made when a message needs it: the experiment's takes 50 ms, and an unknown key needs none."""
+    return model.model_json_schema()
+
+
+def _expected(path: KeyPath, document: Document, model: type[BaseModel]) -> str:
+    schema = _schema(model)
     nodes = nodes_at(schema, path, document.data)
     return describe({"anyOf": nodes}, schema) if nodes else ""
 

@@ -29,8 +29,8 @@ def find_run(wanted: str, runs_dir: Path) -> RunFolder:
     for path in (Path(wanted), runs_dir / wanted):
         if (path / "run.json").is_file():
             return RunFolder(path)
-    names = [run.name for run in list_runs(runs_dir)]
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
+    names = [run.name for run in reversed(list_runs(runs_dir))]
+    near = [name for name in names if wanted in name][:3] or difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf runs list` shows the runs that there are"
     raise ImgclfError(f"{wanted}: no run of this path or name (looked in {runs_dir})", hint=hint)
 

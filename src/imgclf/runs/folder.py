@@ -110,8 +110,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def create_run_folder(runs_dir: Path, name: str, now: datetime) -> RunFolder:
     """A new folder ``name-YYYYMMDD-HHMMSS`` under ``runs_dir``; a number is added where one exists.
 
-    Raises ImgclfError where it can't be made.
+    Raises ImgclfError where it can't be made, or where the name would lead out of ``runs_dir``.
     """
+    if "/" in name or "\0" in name:
+        raise ImgclfError(f'name of the run: must be the name of a folder, without "/"; got "{name}"')
     stem = f"{name}-{now:%Y%m%d-%H%M%S}"
     for number in range(1, 1000):
         path = runs_dir / (stem if number == 1 else f"{stem}-{number}")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Imgclf = Callable[..., Any]
+
+# LeCun's layers as LeNet has them here, by hand: weights and biases of each.
+LENET_MNIST = {
+    "conv_1": 5 * 5 * 1 * 20 + 20,
+    "conv_2": 5 * 5 * 20 * 50 + 50,
+    "dense_1": 7 * 7 * 50 * 500 + 500,
+    "logits_label": 500 * 10 + 10,
+}
+LENET_MULTIPLY_ADDS = 28 * 28 * 5 * 5 * 20 + 14 * 14 * 5 * 5 * 20 * 50 + 7 * 7 * 50 * 500 + 500 * 10
+
+
+def test_list_names_every_model_with_one_line(imgclf: Imgclf) -> None:
+    answer = imgclf("models", "list")
+    assert answer.status == 0
+    assert [line.split()[0] for line in answer.out.splitlines()] == [
+        "name", "perceptron", "mlp", "lenet", "simple_cnn",
+    ]  # fmt: skip
+    assert "LeNet-5 with ReLU and max pooling (LeCun et al., 1998" in answer.out
+
+
+def test_list_as_json(imgclf: Imgclf) -> None:
+    listed = json.loads(imgclf("models", "list", "--json").out)
+    assert {model["name"] for model in listed} == {"perceptron", "mlp", "lenet", "simple_cnn"}
+    assert all(model["description"].endswith(".") for model in listed)
+
+
+def test_show_prints_settings_layers_and_totals(imgclf: Imgclf) -> None:
+    answer = imgclf("models", "show", "lenet")
+    assert answer.status == 0, answer.err
+    assert "filters: [20, 50]\n      a list of whole numbers of 1 or more (at least 1 entry)\n" in answer.out
+    assert "head.kernel_initializer: glorot_uniform\n" in answer.out
+    cells = {line.split()[0]: line.split()[-1] for line in answer.out.splitlines() if line.strip()}
+    assert {name: cells[name] for name in LENET_MNIST} == {name: f"{count:,}" for name, count in LENET_MNIST.items()}
+    total = sum(LENET_MNIST.values())
+    assert f"{total:,} parameters, {total:,} of them trainable" in answer.out
+    assert f"{LENET_MULTIPLY_ADDS:,} multiply-adds an image" in answer.out
+    assert answer.out.replace("\n", "").isprintable()
+
+
+def test_show_as_json_with_another_shape_and_settings(imgclf: Imgclf) -> None:
+    options = ("--shape", "8x6x3", "--classes", 4, "--set", "model.dense_units=[7]", "--json")
+    shown = json.loads(imgclf("models", "show", "mlp", *options).out)
+    assert shown["image_shape"] == [8, 6, 3]
+    assert shown["parameters"] == shown["trainable_parameters"] == 8 * 6 * 3 * 7 + 7 + 7 * 4 + 4
+    settings = {setting["key"]: setting for setting in shown["settings"]}
+    assert (settings["dense_units"]["default"], settings["dense_units"]["value"]) == ([64], [7])
+    assert [layer["output_shape"] for layer in shown["layers"]] == [[8, 6, 3], [144], [7], [4]]
+
+
+def test_show_of_a_config_takes_its_model_and_the_shape_of_its_data(imgclf: Imgclf) -> None:
+    shown = json.loads(imgclf("models", "show", "lenet_digits", "--json").out)
+    assert (shown["name"], shown["image_shape"], shown["classes"]) == ("lenet", [8, 8, 1], {"label": 10})
+
+
+def test_batch_norm_has_parameters_that_are_not_trained(imgclf: Imgclf) -> None:
+    shown = json.loads(imgclf("models", "show", "simple_cnn", "--set", "model.batch_norm=true", "--json").out)
+    assert shown["parameters"] - shown["trainable_parameters"] == 2 * (64 + 128)  # means and variances
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_the_diagram_is_drawn(imgclf: Imgclf, tmp_path: Path, ending: str, start: bytes) -> None:
+    path = tmp_path / f"lenet.{ending}"
+    answer = imgclf("models", "show", "perceptron", "--diagram", path)
+    assert answer.status == 0
+    assert str(path) in answer.err
+    assert path.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lenett"], "error: lenett: neither a model nor a config\nhint: did you mean lenet"),
+        (["q"], "`imgclf models list` and `imgclf config list` show all"),
+        (["lenet", "--shape", "3x3x1"], "images of 3x3 pixels are too small for this model: it needs 4x4 or more"),
+        (["lenet", "--shape", "28x28"], "--shape: expected HEIGHTxWIDTHxCHANNELS"),
+        (["lenet", "--set", "model.fliters=3"], 'model.fliters: unknown key; did you mean "filters"?'),
+        (["lenet", "--diagram", "lenet.jpg"], "the name must end in .png or .svg"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_with_status_2(imgclf: Imgclf, arguments: list[str], message: str) -> None:
+    answer = imgclf("models", "show", *arguments)
+    assert (answer.status, answer.out) == (2, "")
+    assert message in answer.err
+
+
+@pytest.mark.slow  # imports TensorFlow in a process of its own
+def test_show_prints_nothing_of_tensorflow() -> None:
+    command = [sys.executable, "-m", "imgclf", "models", "show", "perceptron"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("perceptron\nSoftmax regression")

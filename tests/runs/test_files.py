@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgclf.runs.files import replacing, write_json, write_whole
+
+
+def test_text_and_bytes_are_written_and_folders_made(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a" / "b" / "text.txt", "grün\n")
+    write_whole(tmp_path / "a" / "bytes.bin", b"\x00\xff")
+    assert (tmp_path / "a" / "b" / "text.txt").read_bytes() == "grün\n".encode()
+    assert (tmp_path / "a" / "bytes.bin").read_bytes() == b"\x00\xff"
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    write_whole(path, "old")
+    with pytest.raises(RuntimeError, match="the work failed"), replacing(path) as temporary:  # noqa: PT012
+        temporary.write_text("half of the ne")
+        raise RuntimeError("the work failed")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "weights.h5"
+    write_whole(path, "old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert temporary.parent == path.parent
+        assert temporary.name.endswith(".weights.h5")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+@pytest.fixture
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002], indirect=True)
+def test_permissions_follow_the_umask_as_for_any_new_file(tmp_path: Path, umask: int) -> None:
+    write_whole(tmp_path / "ours", "text")
+    (tmp_path / "plain").write_text("text")
+    ours, plain = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "plain"))
+    assert ours == plain == 0o666 & ~umask
+    assert os.umask(umask) == umask  # it was left as it was
+
+
+def test_json_is_readable_and_refuses_what_json_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    write_json(path, {"name": "Äpfel", "accuracy": 0.1 + 0.2})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"name": "Äpfel", "accuracy": 0.30000000000000004}
+    assert "Äpfel" in path.read_text(encoding="utf-8")
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write_json(path, {"loss": value})
+    assert "Äpfel" in path.read_text(encoding="utf-8")
