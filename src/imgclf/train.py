@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -126,11 +125,10 @@ def _resolved(experiment: Experiment, model: keras.Model, devices: Devices) -> E
     training, runtime = experiment.training, experiment.runtime
     batch = max(stage.batch_size for stage in training.resolved_stages())
     steps = training.steps_per_call or _steps_per_call(model, batch)
-    threads = runtime.threads or os.cpu_count()
     return experiment.model_copy(
         update={
             "training": training.model_copy(update={"steps_per_call": steps}),
-            "runtime": runtime.model_copy(update={"device": devices.kind, "threads": threads}),
+            "runtime": runtime.model_copy(update={"device": devices.kind, "threads": devices.threads}),
         }
     )
 
@@ -252,7 +250,7 @@ def _finish(
         recorder.project(*_features(model, experiment, splits))
     forward = Forward(model, experiment.preprocessing.scale)
     evaluation = evaluate_split(forward, splits, "test", model.input_shape[1:])
-    evaluation.report.update(run=run.name, weights=f"{recorder.reported}.weights.h5")
+    evaluation.report.update(weights=f"{recorder.reported}.weights.h5", run=run.name)
     write_evaluation(run, evaluation)
     diagnosis = diagnose(outcome.history, 1 / len(splits.targets[0].class_names))
     run.update(

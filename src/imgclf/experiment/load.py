@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,9 @@ def load_experiment(config: str, overrides: Sequence[str] = ()) -> LoadedExperim
     path = find_config(config)
     experiment = validate(read(path), Experiment, Overrides.parse(overrides))
     # A run's own copy is called experiment.yaml; runs that repeat it bear the name of its folder, without the time.
-    name = path.stem if path.name != "experiment.yaml" else path.resolve().parent.name.rsplit("-", 2)[0]
+    name = (
+        path.stem if path.name != "experiment.yaml" else re.sub(r"-\d{8}-\d{6}(-\d+)?$", "", path.resolve().parent.name)
+    )
     return LoadedExperiment(experiment, path, name)
 
 
