@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-IMAGES = 60_000
+IMAGES, BATCH = 60_000, 128
 
 
 def main() -> None:
@@ -56,7 +56,9 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """One process of one contender."""
     command = [sys.executable, __file__, "--child", name, "--epochs", str(arguments.epochs)]
     command += ["--data-dir", str(arguments.data_dir)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{name} failed:\n{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -73,7 +75,8 @@ def run_imgclf(arguments: argparse.Namespace, precision: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as runs:
         subprocess.run([*command, "--runs-dir", runs], check=True, stdout=subprocess.DEVNULL)
         record = json.loads(next(Path(runs).glob("*/run.json")).read_text())
-    return result(record["training_seconds"], record["peak_memory_bytes"], arguments.epochs, record["accuracy"])
+    images = arguments.epochs * (IMAGES // BATCH) * BATCH  # the last partial batch of an epoch is left out
+    return result(images / record["training_seconds"], record["peak_memory_bytes"], record["accuracy"])
 
 
 def run_keras(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -97,9 +100,9 @@ def run_keras(arguments: argparse.Namespace) -> dict[str, Any]:
     model = keras.Sequential([layers.Input((28, 28, 1)), *body])
     model.compile(keras.optimizers.SGD(0.01), "categorical_crossentropy", metrics=["accuracy"])
     start = time.perf_counter()
-    model.fit(images, labels, batch_size=128, epochs=arguments.epochs, verbose=0)
+    model.fit(images, labels, batch_size=BATCH, epochs=arguments.epochs, verbose=0)
     seconds, memory = time.perf_counter() - start, peak_memory()
-    return result(seconds, memory, arguments.epochs, model.evaluate(*load("t10k"), verbose=0)[1])
+    return result(arguments.epochs * IMAGES / seconds, memory, model.evaluate(*load("t10k"), verbose=0)[1])
 
 
 CHILDREN = {
@@ -109,11 +112,10 @@ CHILDREN = {
 }
 
 
-def result(seconds: float, memory: int, epochs: int, accuracy: float) -> dict[str, Any]:
+def result(images_per_second: float, memory: int, accuracy: float) -> dict[str, Any]:
     """What a child prints."""
-    rate = epochs * IMAGES / seconds
     return {
-        "images_per_second": round(rate, 1),
+        "images_per_second": round(images_per_second, 1),
         "peak_megabytes": round(memory / 2**20, 1),
         "accuracy": round(accuracy, 4),
     }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.reporting.tensorboard import TensorboardLog
+from imgclf.reporting.tensorboard import TensorboardLog, projector_files
+from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights, save_weights
 from imgclf.screen import Screen
@@ -72,8 +73,8 @@ class Recorder:
 
     def project(self, features: NDArray[np.float32], labels: list[str]) -> None:
         """Write the validation images' features (images, numbers) and class names for TensorBoard's projector."""
-        if self._tensorboard:
-            self._tensorboard.projector(features, labels)
+        for name, text in projector_files(features, labels).items():
+            write_whole(self._run.tensorboard / "validation" / name, text)
 
     def close(self) -> None:
         """End the TensorBoard logs."""

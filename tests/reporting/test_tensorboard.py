@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from imgclf.models.heads import build_model
 from imgclf.models.perceptron import Perceptron
 from imgclf.models.simple_cnn import SimpleCnn
-from imgclf.reporting.tensorboard import HISTOGRAM_SAMPLES, TensorboardLog, filter_images
+from imgclf.reporting.tensorboard import HISTOGRAM_SAMPLES, TensorboardLog, filter_images, projector_files
 
 NETWORK = SimpleCnn(name="simple_cnn", blocks=((5,), (7,)), dense_units=(6,))
 ROW = {"step": 4, "loss": 0.5, "accuracy": 0.75, "learning_rate": 0.01}
@@ -136,16 +137,16 @@ def test_filters_of_colour_images_are_in_colour_and_others_grey_by_channel() -> 
     assert np.all(filter_images(np.ones((3, 3, 1, 1), np.float32)) == 0)
 
 
-def test_the_projector_finds_features_and_class_names(tmp_path: Path) -> None:
+def test_the_projector_finds_features_and_class_names() -> None:
     from google.protobuf import text_format
     from tensorboard.plugins import projector
 
     features = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    log = TensorboardLog(tmp_path)
-    log.projector(features, ["cat", "dog", "a\ttab", "two\nlines", "cat"])
-    log.close()
-    config = text_format.Parse((tmp_path / "projector_config.pbtxt").read_text(), projector.ProjectorConfig())
+    files = projector_files(features, ["cat", "dog", "a\ttab", "two\nlines", "cat"])
+    config = text_format.Parse(files["projector_config.pbtxt"], projector.ProjectorConfig())
     (embedding,) = config.embeddings
-    np.testing.assert_allclose(np.loadtxt(tmp_path / embedding.tensor_path, delimiter="\t"), features, rtol=1e-5)
-    labels = (tmp_path / embedding.metadata_path).read_text().splitlines()
+    np.testing.assert_allclose(
+        np.loadtxt(io.StringIO(files[embedding.tensor_path]), delimiter="\t"), features, rtol=1e-5
+    )
+    labels = files[embedding.metadata_path].splitlines()
     assert labels == ["cat", "dog", "a tab", "two lines", "cat"]

@@ -111,6 +111,9 @@ json.dump(
 """
 
 
+ON_TWO_DEVICES = pytest.mark.slow  # logical devices are made before TensorFlow starts: a process of its own
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("two-devices")
@@ -121,6 +124,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return result
 
 
+@ON_TWO_DEVICES
 def test_a_run_on_two_devices_equals_that_on_one_within_rounding(two: dict[str, Any]) -> None:
     assert two["names"] == ["/device:CPU:0", "/device:CPU:1"]
     single, double = two["trained"]
@@ -129,17 +133,20 @@ def test_a_run_on_two_devices_equals_that_on_one_within_rounding(two: dict[str, 
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
 
 
+@ON_TWO_DEVICES
 def test_the_rows_of_two_devices_are_those_of_one(two: dict[str, Any]) -> None:
     for one, other in zip(*two["histories"], strict=True):
         assert other == pytest.approx(one, rel=1e-4)
 
 
+@ON_TWO_DEVICES
 def test_clipping_is_of_the_sum_over_devices(two: dict[str, Any]) -> None:
     norms = np.array(two["norms"])  # of both runs, clipped, every third step of six
     assert norms[:2] == pytest.approx(norms[2:], rel=1e-4)
     assert norms.max() == pytest.approx(0.5, rel=1e-5)
 
 
+@ON_TWO_DEVICES
 def test_loaded_weights_reach_every_device(two: dict[str, Any]) -> None:
     for copies, wanted in zip(two["replicas"], two["trained"][0], strict=True):
         assert len(copies) == 2
@@ -147,6 +154,7 @@ def test_loaded_weights_reach_every_device(two: dict[str, Any]) -> None:
             assert np.array_equal(copy, wanted)
 
 
+@ON_TWO_DEVICES
 def test_dropout_masks_differ_by_device_and_step_and_can_be_drawn_again(two: dict[str, Any]) -> None:
     first, second, again = np.array(two["masks"]) != 0  # steps, devices, units
     drawn = [*first, *second]

@@ -49,9 +49,6 @@ def main() -> None:
     except Interrupted as error:
         print("interrupted", file=sys.stderr)
         sys.exit(error.exit_status)
-    except BrokenPipeError:
-        _forget_output()
-        sys.exit(141)
     except Exception as error:
         if debug:
             raise
@@ -62,10 +59,3 @@ def main() -> None:
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Interrupted(number)
-
-
-def _forget_output() -> None:
-    """Whoever read the output has gone; what is still held back must not raise a second time at exit."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

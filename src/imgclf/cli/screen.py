@@ -107,4 +107,5 @@ class _NativeLog:
 
 
 def _console(file: IO[str]) -> Console:
-    return Console(file=file, highlight=False, soft_wrap=not file.isatty())
+    # Environment variables that force colours don't count: in a pipe there are no control characters.
+    return Console(file=file, force_terminal=file.isatty(), highlight=False, soft_wrap=not file.isatty())

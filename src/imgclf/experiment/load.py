@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -42,7 +43,12 @@ def load_experiment(config: str, overrides: Sequence[str] = ()) -> LoadedExperim
 
 def experiment_text(experiment: Experiment) -> str:
     """The complete experiment as YAML; loading it gives an equal experiment."""
-    return yaml.dump(experiment.complete(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return yaml_text(experiment.complete())
+
+
+def yaml_text(data: dict[str, Any]) -> str:
+    """Plain data as YAML that our own reader reads back unchanged."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -22,7 +22,6 @@ class TensorboardLog:
     def __init__(self, folder: Path) -> None:
         import tensorflow as tf
 
-        self.folder = folder
         self._train = tf.summary.create_file_writer(str(folder / "train"))
         self._validation = tf.summary.create_file_writer(str(folder / "validation"))
 
@@ -77,18 +76,6 @@ class TensorboardLog:
             tf.summary.image("filters", images, max_outputs=len(images))
         return True
 
-    def projector(self, features: NDArray[np.float32], labels: list[str]) -> None:
-        """Features (images, numbers) with the images' class names, in the form that the projector reads."""
-        from tensorboard.plugins import projector
-
-        (self.folder / "features.tsv").write_text(
-            "\n".join("\t".join(f"{value:.6g}" for value in row) for row in features) + "\n"
-        )
-        (self.folder / "labels.tsv").write_text("\n".join(" ".join(label.split()) for label in labels) + "\n")
-        config = projector.ProjectorConfig()
-        config.embeddings.add(tensor_name="validation features", tensor_path="features.tsv", metadata_path="labels.tsv")
-        projector.visualize_embeddings(str(self.folder), config)
-
     def flush(self) -> None:
         """Write what is held back."""
         self._train.flush()
@@ -98,6 +85,23 @@ class TensorboardLog:
         """End both logs."""
         self._train.close()
         self._validation.close()
+
+
+def projector_files(features: NDArray[np.float32], labels: list[str]) -> dict[str, str]:
+    """Name and text of the files from which TensorBoard's projector reads features (images, numbers) and class names.
+
+    They belong into the folder of a log: the projector looks nowhere else.
+    """
+    from google.protobuf import text_format
+    from tensorboard.plugins import projector
+
+    config = projector.ProjectorConfig()
+    config.embeddings.add(tensor_name="validation features", tensor_path="features.tsv", metadata_path="labels.tsv")
+    return {
+        "features.tsv": "\n".join("\t".join(f"{value:.6g}" for value in row) for row in features) + "\n",
+        "labels.tsv": "\n".join(" ".join(label.split()) for label in labels) + "\n",
+        "projector_config.pbtxt": text_format.MessageToString(config),
+    }
 
 
 def filter_images(kernel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from imgclf.errors import WorkFailed
+
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write ``content`` to ``path``: readers see the old file or the new one, never a part."""
@@ -26,20 +28,28 @@ def write_json(path: Path, value: Any) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, with its ending, that becomes ``path`` when the block ends well.
 
-    The file and then its folder are flushed to the disk; after an error nothing is left.
+    The file and then its folder are flushed to the disk; after an error nothing is left. Raises WorkFailed where the
+    system refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         _flush(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         _flush(path.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WorkFailed(
+            f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

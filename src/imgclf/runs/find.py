@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
     if not runs_dir.is_dir():
         return []
     records = {path: _record(path) for path in runs_dir.iterdir()}
-    started = {path: str(record.get("started", "")) for path, record in records.items() if record}
+    started = {path: _moment(record.get("started")) for path, record in records.items() if record}
     return [RunFolder(path) for path in sorted(started, key=lambda path: (started[path], path.name))]
 
 
@@ -56,3 +57,11 @@ def _latest(runs_dir: Path) -> RunFolder:
     if not finished:
         raise ImgclfError(f"{runs_dir}: no finished run", hint="train one: imgclf train lenet_digits")
     return finished[-1]
+
+
+def _moment(started: Any) -> float:
+    """Seconds since 1970 of a time as run.json keeps it, with its offset from UTC; 0 where there is none."""
+    try:
+        return datetime.fromisoformat(str(started)).timestamp()
+    except ValueError:
+        return 0.0  # a record by another hand; its run is listed first

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.augmentation.base import Draws
+from imgclf.inference import Takes
 from imgclf.training.order import Order
 
 
@@ -40,9 +41,9 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Feed:
-    """Reads the images of spans, in order, one span ahead of whoever iterates."""
+    """Reads the images of spans, in order, up to two spans ahead of whoever iterates: one waits, one is being read."""
 
-    pixels: Any
+    pixels: Takes
     labels: NDArray[np.int32]
     order: Order
     draws: Draws

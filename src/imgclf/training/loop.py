@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgclf.augmentation.base import AugmentationSettings, Draws
 from imgclf.evaluation.metrics import accuracy, cross_entropy
-from imgclf.inference import Forward
+from imgclf.inference import Forward, Takes
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk, Feed, Span, spans
@@ -35,7 +35,7 @@ MEASURED = ("loss", "accuracy", "validation_loss", "validation_accuracy")  # wha
 class Images:
     """What is trained or validated on: pixels that are taken by index, and labels int32 (images, targets)."""
 
-    pixels: Any
+    pixels: Takes
     labels: NDArray[np.int32]
 
 
@@ -257,5 +257,5 @@ class Since:
         """Mean loss and accuracy, and begin anew."""
         steps = max(self._steps, 1)
         means = {"loss": self._loss / steps, "accuracy": self._accuracy / steps}
-        self.__init__()  # type: ignore[misc]
+        self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
         return means

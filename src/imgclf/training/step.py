@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imgclf.augmentation.base import AugmentationSettings, augment
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.training.dropout import Seeds
+from imgclf.training.feed import Chunk
 from imgclf.training.loss import Loss
 from imgclf.training.precision import LossScale
 from imgclf.training.settings import StageSettings
@@ -50,13 +51,13 @@ class Step:
     scale: LossScale
     strategy: tf.distribute.Strategy
 
-    def compiled(self) -> Callable[[Any, NDArray[np.float32]], ChunkResult]:
+    def compiled(self) -> Callable[[Chunk, NDArray[np.float32]], ChunkResult]:
         """``call(chunk, learning_rates)``: trains on every step of the chunk, unless one is not finite."""
         import tensorflow as tf
 
         train: Any = None
 
-        def call(chunk: Any, learning_rates: NDArray[np.float32]) -> ChunkResult:
+        def call(chunk: Chunk, learning_rates: NDArray[np.float32]) -> ChunkResult:
             nonlocal train
             arrays = [tf.constant(one) for one in (chunk.images, chunk.labels, chunk.numbers, learning_rates)]
             if train is None:
