@@ -67,7 +67,7 @@ def test_a_text_stays_a_text_when_an_experiment_is_written(text: str) -> None:
     data = {
         "dataset": {"name": "digits"},
         "model": {"name": "mlp"},
-        "training": {"class_weight": {str(digit): 1e-5 + digit for digit in range(10)}},
+        "training": {"epochs": 10, "class_weight": {str(digit): 1e-5 + digit for digit in range(10)}},
         "reference": {"accuracy": accuracy, "seeds": [0], "seconds": 1e16, **plain},
     }
     experiment = Experiment.model_validate_json(json.dumps(data))

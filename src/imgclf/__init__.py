@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 __all__ = ["load_run", "train"]
 
 if TYPE_CHECKING:
-    from imgclf.predict import load_run
+    from imgclf.run import load_run
     from imgclf.train import train
 
 
@@ -36,7 +36,7 @@ class _Package(ModuleType):
 
     @property
     def load_run(self) -> Callable[..., Any]:
-        from imgclf.predict import load_run
+        from imgclf.run import load_run
 
         return load_run
 

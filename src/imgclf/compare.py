@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.experiment.load import load_experiment
 from imgclf.places import runs_folder
 from imgclf.runs.files import write_whole
@@ -152,6 +152,6 @@ def _draw(path: Path, sides: tuple[Side, Side]) -> None:
     content = draw_runs({side.name: side.run.read_metrics() for side in sides})
     try:
         write_whole(path, content)
-    except OSError as error:
+    except WorkFailed as error:
         hint = "choose another file with --plot"
-        raise ImgclfError(f"{path}: the picture can't be written: {error.strerror}", hint=hint) from error
+        raise ImgclfError(f"{path}: the picture can't be written: {error.__cause__}", hint=hint) from error

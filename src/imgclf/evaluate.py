@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import DataPlaces, ImageShape, Split, Splits
+from imgclf.datasets.base import DataPlaces, Split, Splits
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.metrics import probabilities
@@ -20,11 +20,13 @@ from imgclf.places import data_folder, runs_folder
 from imgclf.runs.files import write_json, write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.screen import Screen, Silent
+from imgclf.settings import ImageShape
 from imgclf.trained import Source, find_source, open_trained
 from imgclf.training.devices import DeviceChoice
 
 SplitName = Literal["test", "validation", "train"]
 GRID_IMAGES = 36
+OTHER_DATA = "the training images are not those that this run was trained on; the evaluated images may differ too"
 SAMPLE_SEED = 0  # the same random sample of images for every run on the same data: pictures can be compared
 
 
@@ -52,25 +54,42 @@ def evaluate(
 ) -> dict[str, Any]:
     """The report of a run (default: the newest finished one) or of a weights file on one split.
 
-    For a run, report.json (or report-SPLIT.json) and the pictures are written into its folder; ``samples`` images are
-    saved enlarged with their labels. Raises ImgclfError where run, weights or data are missing or don't fit.
+    For a run, report.json and the pictures are written into its folder; those of another split, of other weights than
+    the run reports on, or of other data have names of their own, such as report-validation-best.json. ``samples``
+    images are saved enlarged with their labels. Raises ImgclfError where run, weights or data are missing or don't fit.
     """
     screen = screen or Silent()
-    source = find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))
+    source = find_evaluated(run, weights, config, samples, runs_dir)
     screen.say(f"evaluating {source.weights} on the {split} split")
     places = DataPlaces(data_folder(data_dir), screen.progress)
-    trained = open_trained(source, device, places)
+    trained = open_trained(source, device, places, screen)
     splits = source.experiment.dataset.load(places, source.experiment.seed)
-    _check_same_data(source, splits, screen)
+    is_same = _is_same_data(source, splits)
+    if not is_same:
+        screen.say(f"warning: {OTHER_DATA}")
     evaluation = evaluate_split(trained.forward, splits, split, trained.image_shape)
-    evaluation.report["weights"] = source.weights.name
-    if source.run is not None:
-        evaluation.report["run"] = source.run.name
-        write_evaluation(source.run, evaluation, samples)
-        screen.say(f"report and pictures are in {source.run.path}")
-    elif samples:
-        raise ImgclfError("--samples needs a run folder to write into; these weights lie in none")
-    return evaluation.report
+    evaluation.report.update({"weights": source.weights.name} | ({} if is_same else {"warning": OTHER_DATA}))
+    if source.run is None:
+        return evaluation.report
+    if samples > len(evaluation.labels):
+        screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.labels)} images")
+    variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("" if is_same else "-other-data")
+    write_evaluation(source.run, evaluation, samples, variant)
+    screen.say(f"report and pictures are in {source.run.path}")
+    return evaluation.report | {"run": source.run.name}
+
+
+def find_evaluated(
+    run: str | None, weights: str | Path | None, config: str | None, samples: int, runs_dir: str | Path | None
+) -> Source:
+    """The trained model that the user means. Raises ImgclfError where there is none, or no folder for its pictures."""
+    source = find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))
+    if samples and source.run is None:
+        raise ImgclfError(
+            f"--samples {samples}: needs a run folder to write into; {source.weights} is evaluated outside of one",
+            hint="leave out --samples, or give a run",
+        )
+    return source
 
 
 def evaluate_split(forward: Forward, splits: Splits, split: SplitName, image_shape: ImageShape) -> Evaluation:
@@ -94,14 +113,18 @@ def choose_split(splits: Splits, split: SplitName) -> Split:
     return chosen
 
 
-def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0) -> None:
-    """Write the report of a split, the answer to each of its images, and its pictures into a run's folder."""
+def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, variant: str = "") -> None:
+    """Write the report of a split, the answer to each of its images, and its pictures into a run's folder.
+
+    ``variant`` becomes a part of their names, after the split's. The run's own name, which holds a time, stays out of
+    the report: equal runs have equal files.
+    """
     from imgclf.reporting.confusion import draw_confusion
     from imgclf.reporting.curves import draw_curves
     from imgclf.reporting.reliability import draw_reliability
 
-    report = evaluation.report
-    suffix = "" if report["split"] == "test" else f"-{report['split']}"
+    report = {name: value for name, value in evaluation.report.items() if name != "run"}
+    suffix = ("" if report["split"] == "test" else f"-{report['split']}") + variant
     write_json(run.path / f"report{suffix}.json", report)
     write_whole(run.path / f"answers{suffix}.csv", answers_text(evaluation))
     pictures = {
@@ -157,10 +180,14 @@ def _worst_mistakes(evaluation: Evaluation) -> NDArray[np.int64]:
     return wrong[np.argsort(-confidence, kind="stable")]
 
 
-def _check_same_data(source: Source, splits: Splits, screen: Screen) -> None:
-    """Refuse data with other classes; say so where the images are others than those of the training."""
+def _stem(weights: Path) -> str:
+    return weights.name.removesuffix(".h5").removesuffix(".weights")
+
+
+def _is_same_data(source: Source, splits: Splits) -> bool:
+    """Whether the training images are those of the run, as far as is known; other classes are refused."""
     if not source.record:
-        return
+        return True
     known = source.record["data"]
     names = [tuple(target["class_names"]) for target in known["targets"]]
     if names != [target.class_names for target in splits.targets]:
@@ -168,10 +195,7 @@ def _check_same_data(source: Source, splits: Splits, screen: Screen) -> None:
             f"{source.experiment.dataset.name}: the data's classes must be those of the run, {_few(names[0])}; "
             f"found {_few(splits.targets[0].class_names)}"
         )
-    if known["fingerprint"] != splits.fingerprint:
-        screen.say(
-            "warning: the training images are not those that this run was trained on; the test images may differ too"
-        )
+    return bool(known["fingerprint"] == splits.fingerprint)
 
 
 def _few(names: Sequence[str]) -> str:

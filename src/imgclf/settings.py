@@ -13,6 +13,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+ImageShape = tuple[int, int, int]  # height, width, channels
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -20,12 +21,18 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Misfit(ValueError):
-    """What a validator raises for a key below it; ``path`` is relative to the model that raises."""
+    """What a validator raises for a key below it; ``path`` is relative to the model that raises.
 
-    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+    ``others`` are the paths of the other keys that it follows from: where one of them is wrong itself, this is no news.
+    """
+
+    def __init__(
+        self, path: tuple[str | int, ...], message: str, others: tuple[tuple[str | int, ...], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.path = path
         self.message = message
+        self.others = others
 
 
 class Misfits(ValueError):

@@ -18,7 +18,7 @@ from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split, write_evaluation
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose
 from imgclf.experiment.load import LoadedExperiment, experiment_text, load_experiment
-from imgclf.experiment.schema import Experiment, class_problems, shape_problems
+from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems
 from imgclf.inference import Forward
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model
@@ -95,6 +95,7 @@ def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> N
     """What only the data itself can tell: shapes, classes, and whether there is a batch to train on."""
     experiment, path = loaded.experiment, loaded.path
     misfits = shape_problems(experiment, splits.train.pixels.image_shape) + class_problems(experiment, splits.targets)
+    misfits += schedule_problems(experiment, len(splits.train))
     if misfits:
         raise ImgclfError("; ".join(f"{path}: {'.'.join(map(str, one.path))}: {one.message}" for one in misfits))
     for stage in experiment.training.resolved_stages():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imgclf.datasets.base import DataPlaces, ImageShape, Target
+from imgclf.datasets.base import DataPlaces, Target
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
@@ -15,8 +15,10 @@ from imgclf.models.heads import build_model
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights
+from imgclf.screen import Screen
+from imgclf.settings import ImageShape
 from imgclf.startup import choose_kernels
-from imgclf.training.devices import DeviceChoice, Devices, choose_devices
+from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.precision import computing_in
 
 
@@ -28,6 +30,11 @@ class Source:
     experiment: Experiment
     weights: Path
     record: dict[str, Any]
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether these are the weights that the run itself reports on."""
+        return self.run is not None and self.weights.resolve() == _reported_weights(self.run, self.record).resolve()
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,20 @@ def find_source(run: str | None, weights: Path | None, config: str | None, runs_
     return Source(None, load_experiment(config).experiment, weights, {})
 
 
-def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces) -> Trained:
-    """The model of ``source``, rebuilt from its experiment, with its weights; ImgclfError where they don't fit."""
+def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces, screen: Screen) -> Trained:
+    """The model of ``source``, rebuilt from its experiment, with its weights, on this machine's device.
+
+    Device and threads of the training don't bind: a run works wherever it is copied. Raises ImgclfError where the
+    weights don't fit.
+    """
     choose_kernels()
     experiment = source.experiment
-    devices = choose_devices(device or experiment.runtime.device, experiment.runtime.threads)
+    devices = choose_devices(device or "auto", None)
+    screen.say(f"device  {devices.note}")
+    if source.record and (trained_on := _kind_of_training(source.record)) != devices.kind:
+        screen.say(f"trained on {trained_on}, used on {devices.kind}: digits may differ in the last places")
+    if experiment.runtime.deterministic:
+        make_deterministic(devices)
     shape, targets = _shape_and_targets(source, places)
     classes = {target.name: len(target.class_names) for target in targets}
     image_shape = experiment.preprocessing.output_shape(shape)
@@ -80,10 +96,30 @@ def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces
 
 def _source_of_run(run: RunFolder) -> Source:
     record = run.record()
-    weights = run.best_weights if record.get("reported_weights") == "best" else run.last_weights
+    weights = _reported_weights(run, record)
     if not weights.is_file():
-        raise ImgclfError(f"{run.path}: the run has no weights; its status is {record.get('status')}")
+        raise _no_weights(run, record)
     return Source(run, load_experiment(str(run.experiment)).experiment, weights, record)
+
+
+def _reported_weights(run: RunFolder, record: dict[str, Any]) -> Path:
+    """The weights that the run's report is of; of a run without one, the last."""
+    return run.best_weights if record.get("reported_weights") == "best" else run.last_weights
+
+
+def _no_weights(run: RunFolder, record: dict[str, Any]) -> ImgclfError:
+    status = f"its status is {record.get('status')}"
+    for other in (run.best_weights, run.last_weights):
+        if other.is_file():
+            missing = _reported_weights(run, record).name
+            return ImgclfError(
+                f"{run.path}: the run has no {missing}; {status}", hint=f"it has others: --weights {other}"
+            )
+    return ImgclfError(f"{run.path}: the run has no weights; {status}")
+
+
+def _kind_of_training(record: dict[str, Any]) -> str:
+    return "gpu" if any("GPU" in name for name in record["devices"]) else "cpu"
 
 
 def _shape_and_targets(source: Source, places: DataPlaces) -> tuple[ImageShape, tuple[Target, ...]]:

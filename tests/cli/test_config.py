@@ -54,6 +54,16 @@ def test_check_takes_overrides(imgclf: Imgclf) -> None:
     assert answer.err.startswith("error: --set training.epochs=x: training.epochs: expected")
 
 
+def test_check_finds_a_warmup_that_outlasts_the_training(imgclf: Imgclf) -> None:
+    change = "training.schedule={name: cosine, warmup_epochs: 50}"
+    answer = imgclf("config", "check", "lenet_digits", "--set", change)
+    assert (answer.status, answer.err.splitlines()[0]) == (
+        2,
+        f"error: --set {change}: training.schedule.warmup_epochs: must end before the stage does, after 30 epochs; "
+        "got 50",
+    )
+
+
 @pytest.mark.parametrize(
     ("of", "good", "bad"),
     [

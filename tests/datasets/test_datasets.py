@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from imgclf.datasets import DATASETS, DatasetUnion
+from imgclf.datasets import DatasetUnion
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
 from imgclf.datasets.mnist import Mnist
@@ -17,7 +18,6 @@ SECTION = TypeAdapter(DatasetUnion)
 @pytest.mark.parametrize(("name", "settings"), [("digits", Digits), ("mnist", Mnist), ("fashion_mnist", FashionMnist)])
 def test_the_name_tells_the_data_sets_apart(name: str, settings: type) -> None:
     assert type(SECTION.validate_python({"name": name, "validation_size": 0.25})) is settings
-    assert settings in DATASETS
 
 
 def test_an_unknown_name_and_an_unknown_key_are_refused() -> None:
@@ -28,7 +28,7 @@ def test_an_unknown_name_and_an_unknown_key_are_refused() -> None:
 
 
 def test_every_data_set_says_what_it_is_in_the_schema() -> None:
-    for settings in DATASETS:
+    for settings in get_args(get_args(DatasetUnion)[0]):
         assert settings.model_json_schema()["properties"]["name"]["description"]
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from imgclf.images.ink import NO_INK, InkStyle, is_white_on_black, measure_ink, prepare_ink
+from imgclf.images.ink import InkStyle, is_white_on_black, measure_ink, prepare_ink
 
 REAL_DATA = Path(os.environ.get("IMGCLF_DATA_DIR", Path(__file__).parents[2] / "data"))
 STYLE = InkStyle(box=20, centred_by="mass", offset_y=0.5, offset_x=0.5, wander=0.5, stroke=2.5)  # as MNIST has it
@@ -193,9 +193,10 @@ def test_a_blank_image_is_left_as_it_is(ground: str) -> None:
         "slope": np.linspace(90, 220, 400) + grain / 2,
         "pixel": np.full((1, 1), 7.0),
     }[ground]
-    prepared, steps = prepare_ink(np.clip(image, 0, 255).astype(np.uint8)[..., np.newaxis], STYLE, 28, 28)
+    image = np.clip(image, 0, 255)
+    prepared, steps = prepare_ink(image.astype(np.uint8)[..., np.newaxis], STYLE, 28, 28)
     assert prepared.shape == (28, 28, 1)
-    assert steps == [NO_INK]
+    assert steps == [f"no ink found: {'left' if image.shape == (28, 28) else 'resized'} as it is"]
 
 
 def test_training_images_pass_unchanged_and_their_negatives_are_inverted_only() -> None:
@@ -209,6 +210,30 @@ def test_training_images_pass_unchanged_and_their_negatives_are_inverted_only() 
         prepared, steps = prepare_ink(255 - image, style, 8, 8)
         assert steps == ["inverted: dark ink on a light ground"]
         assert np.array_equal(prepared, image)
+
+
+@pytest.mark.parametrize("interpolation", [cv2.INTER_NEAREST, cv2.INTER_CUBIC])
+def test_enlarged_training_images_are_resized_only(interpolation: int) -> None:
+    style = measure_ink(_digits())
+    assert style is not None
+    for image in _digits()[:100]:
+        enlarged = cv2.resize(image, (280, 280), interpolation=interpolation)[..., np.newaxis]
+        prepared, steps = prepare_ink(enlarged, style, 8, 8)
+        assert steps == ["resized from 280x280 to 8x8"]
+        assert np.corrcoef(prepared.ravel(), image.ravel())[0, 1] > 0.95
+        dark, steps = prepare_ink(255 - enlarged, style, 8, 8)
+        assert steps == ["inverted: dark ink on a light ground", "resized from 280x280 to 8x8"]
+        assert np.abs(dark.astype(int) - prepared).max() <= 1
+
+
+def test_bold_strokes_along_the_edges_are_ink() -> None:
+    drawing = np.zeros((200, 150, 1), np.uint8)
+    drawing[:, :20] = drawing[:, 130:] = drawing[90:110] = 255  # an H, a third of the frame
+    prepared, steps = prepare_ink(drawing, STYLE, 28, 28)
+    assert _kinds(steps) == ["cropped to its ink", "scaled to fit 20x20", "centred by mass"]
+    assert _box(prepared) == (20, 15)
+    assert prepared[14, 14] == 255
+    assert prepared[5:11, 14].max() == prepared[18:24, 14].max() == 0
 
 
 def test_a_drawing_of_the_model_s_size_out_of_place_is_centred() -> None:

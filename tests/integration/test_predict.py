@@ -36,7 +36,7 @@ PLACES = DataPlaces(Path("no-data"))
 
 @pytest.fixture(scope="module")
 def trained(trained_run: TrainingResult) -> Trained:
-    return open_trained(find_source(str(trained_run.run.path), None, None, Path()), None, PLACES)
+    return open_trained(find_source(str(trained_run.run.path), None, None, Path()), None, PLACES, Silent())
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,8 @@ def test_weights_outside_a_run_predict_as_in_it(trained_run: TrainingResult) -> 
     screen = Lines()
     outside = predict(["zero.png"], weights="mine.weights.h5", config="lenet_digits", screen=screen)
     assert screen.lines[0] == "predicting with mine.weights.h5"
-    assert "drawings are just resized" in screen.lines[1]
+    assert "drawings are just resized" in screen.lines[2]
+    assert screen.lines[1].startswith("device  ")
     assert outside.class_names == inside.class_names
     assert outside.results[0].to_json() == inside.results[0].to_json()
 
@@ -206,14 +207,16 @@ def test_the_table_has_a_column_a_class_and_no_formulas(
 ) -> None:
     Path("zero.png").rename("=1+1.png")
     Path("broken.png").write_bytes(b"")
+    Image.fromarray(np.asarray(Image.open("one.png")).repeat(5, axis=0).repeat(5, axis=1)).save("one.png")
     assert command(trained_run, "=1+1.png", "one.png", "broken.png", "--csv", "out/table.csv") == 1
     assert capfd.readouterr().out == ""
     text = (here / "out" / "table.csv").read_text()
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["file", "label", "probability", *"0123456789", "error"]
+    assert list(rows[0]) == ["file", "label", "probability", *"0123456789", "steps", "error"]
     assert [(row["file"], row["label"]) for row in rows] == [("'=1+1.png", "0"), ("one.png", "1"), ("broken.png", "")]
     assert sum(float(rows[0][digit]) for digit in "0123456789") == pytest.approx(1)
     assert float(rows[0]["0"]) == float(rows[0]["probability"])
+    assert [row["steps"] for row in rows] == ["", "resized from 40x40 to 8x8", ""]
     assert [row["error"] for row in rows] == ["", "", "empty file"]
 
 
@@ -280,4 +283,6 @@ def test_a_pipe_gets_results_alone(trained_run: TrainingResult) -> None:
     answer = subprocess.run(asked, capture_output=True, text=True, check=True)
     assert answer.stdout.startswith("zero.png: 0 (")
     assert len(answer.stdout.splitlines()) == 1
-    assert answer.stderr == f"predicting with {trained_run.run.last_weights}\n"
+    first, second = answer.stderr.splitlines()
+    assert first == f"predicting with {trained_run.run.last_weights}"
+    assert second.startswith("device  ")

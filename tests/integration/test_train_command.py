@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -78,14 +77,12 @@ def test_an_interrupted_run_says_so_and_ends_with_its_status(
     assert json.loads(next(tmp_path.glob("*/run.json")).read_text())["status"] == "interrupted"
 
 
-def test_mistakes_are_told_before_anything_is_written_and_without_tensorflow(tmp_path: Path) -> None:
-    start = time.monotonic()
+def test_mistakes_are_told_before_anything_is_written(tmp_path: Path) -> None:
     done = train("lenet_digits", "--set", "training.epochs=none", "--set", "model.fliters=[3]", runs=tmp_path / "runs")
     assert done.returncode == 2
     assert done.stderr.count("error:") == 2
     assert 'did you mean "filters"?' in done.stderr
     assert not (tmp_path / "runs").exists()
-    assert time.monotonic() - start < 3  # TensorFlow alone takes that long; the promise itself is measured idle
 
 
 def test_asking_for_a_gpu_where_there_is_none_is_an_error_that_says_what_is_missing(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from imgclf.models.lenet import LeNet
 from imgclf.models.mlp import Mlp
 from imgclf.models.perceptron import Perceptron
 from imgclf.models.simple_cnn import SimpleCnn
+from imgclf.settings import ImageShape
 
 MNIST = (28, 28, 1)
 SMALL: list[ModelSettings] = [
@@ -77,9 +78,17 @@ def test_the_smallest_image_is_the_smallest_that_builds(settings: ModelSettings)
     height, width = settings.smallest_image()
     assert build(settings, (height, width, 1)).output_shape == (None, 10)
     if height > 1:
-        for shape in ((height - 1, width, 1), (height, width - 1, 1)):
-            with pytest.raises(ValueError, match=r"negative|Negative|smaller|non-positive|zero|must be"):
-                build(settings, shape)
+        assert not builds(settings, (height - 1, width, 1))
+        assert not builds(settings, (height, width - 1, 1))
+
+
+def builds(settings: ModelSettings, shape: ImageShape) -> bool:
+    """Whether a network with something in every layer comes out; Keras before 3.13 also builds layers of no pixels."""
+    try:
+        model = build(settings, shape)
+    except ValueError:
+        return False
+    return all(0 not in layer.output.shape for layer in model.layers)
 
 
 @pytest.mark.parametrize(

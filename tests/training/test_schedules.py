@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from imgclf.errors import ImgclfError
 from imgclf.settings import Settings
-from imgclf.training.schedules import Constant, ReduceOnPlateau, RunningPlateau, ScheduleUnion
+from imgclf.training.schedules import Constant, Cosine, ReduceOnPlateau, RunningPlateau, ScheduleUnion
 
 PER_EPOCH, TOTAL = 10, 100
 
@@ -82,6 +82,15 @@ def test_cosine_is_that_of_keras(warmup_epochs: float, warmup_steps: int) -> Non
     )
     ours = rates(f'{{"name": "cosine", "warmup_epochs": {warmup_epochs}, "final_fraction": 0.1}}')
     np.testing.assert_allclose(ours, keras_rates(theirs), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("steps_per_epoch", "fits"),
+    [(None, True), (10, False), (100, True)],  # 9.96 epochs: 99.6 of 100 steps, rounded to 100; 996 of 1000
+)
+def test_a_warmup_is_judged_by_the_step_that_it_ends_with(steps_per_epoch: int | None, fits: bool) -> None:
+    cosine = Cosine(name="cosine", warmup_epochs=9.96)
+    assert (cosine.warmup_problem(10, steps_per_epoch) is None) == fits
 
 
 def test_a_warmup_that_never_ends_is_refused() -> None:

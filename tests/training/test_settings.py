@@ -63,3 +63,10 @@ def test_the_complete_experiment_of_a_run_loads_back_to_the_same_stages(tmp_path
     before = [stage.model_dump() for stage in experiment.training.resolved_stages()]
     assert [stage.model_dump() for stage in again.training.resolved_stages()] == before
     assert experiment_text(again) == experiment_text(experiment)
+    assert again.digest() == experiment.digest()
+
+
+def test_the_complete_experiment_names_the_epochs_that_run(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(HEAD)
+    training = load_experiment(str(tmp_path / "mine.yaml")).experiment.complete()["training"]
+    assert (training["epochs"], training["steps"], training["stages"]) == (10, None, [])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from imgclf.augmentation.base import AugmentationSettings
 from imgclf.augmentation.shift import Shift
 
-AUGMENTATIONS: tuple[type[AugmentationSettings], ...] = (Shift,)
 # Becomes a union told apart by `name` with the second augmentation; `name` is asked for already, so files stay valid.
 AugmentationUnion = Shift

@@ -40,12 +40,9 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Evaluate a trained model on a split of its data; write report and pictures into its run folder."""
-    from pathlib import Path
+    from imgclf.evaluate import find_evaluated
 
-    from imgclf.places import runs_folder
-    from imgclf.trained import find_source
-
-    find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))  # mistakes first
+    find_evaluated(run, weights, config, samples, runs_dir)  # mistakes are told before TensorFlow takes its seconds
 
     from imgclf.cli.results import print_json, print_report
     from imgclf.cli.screen import Terminal

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,17 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgclf.cli.options import DataDir, Debug, DeviceOption, Json, RunsDir
-from imgclf.errors import ImgclfError, WorkFailed, printable
+from imgclf.errors import ImgclfError, printable
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from imgclf.predict import FileResult, Prediction, Predictions
-
-SAVED_SIDE = 1024  # pixels: a larger image is saved reduced
-SAVED_NAME_BYTES = 200  # file systems take 255, of which the temporary name needs some
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts like this
 
 
 def predict(
@@ -90,6 +78,8 @@ def predict(
         )
     _print(predictions, json, csv_file)
     if save:
+        from imgclf.prediction_files import save_pictures
+
         save_pictures(predictions.results, Path(save))
         _say(f"labelled images are in {save}")
     _end(predictions.results)
@@ -97,47 +87,14 @@ def predict(
 
 def prediction_text(file: Path, prediction: Prediction) -> str:
     """A prediction for people: the most likely class, the next ones, and on a line below what was done to the image."""
-    text = f"{file}: {prediction.label} ({_percent(prediction.probability)})"
-    others = [f"{label} {_percent(probability)}" for label, probability in prediction.top[1:]]
+    from imgclf.prediction_files import percent
+
+    text = f"{file}: {prediction.label} ({percent(prediction.probability)})"
+    others = [f"{label} {percent(probability)}" for label, probability in prediction.top[1:]]
     lines = ["; ".join([text, ", ".join(others)] if others else [text])]
     if prediction.steps:
         lines.append("  " + "; ".join(prediction.steps))
     return "\n".join(printable(line) for line in lines)
-
-
-def table_text(predictions: Predictions) -> str:
-    """The predictions as CSV: file, label, probability, the probability of each class, error."""
-    names = predictions.class_names
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["file", "label", "probability", *map(_cell, names), "error"])
-    for result in predictions.results:
-        answer, prediction = result.to_json(), result.prediction
-        if prediction is None:
-            writer.writerow([_cell(answer["file"]), "", "", *[""] * len(names), _cell(answer["error"])])
-        else:
-            answers = [_cell(prediction.label), prediction.probability, *prediction.probabilities.tolist()]
-            writer.writerow([_cell(answer["file"]), *answers, ""])
-    return table.getvalue()
-
-
-def save_pictures(results: Sequence[FileResult], folder: Path) -> None:
-    """Write each image that was classified, enlarged, with its label below, to FOLDER/NAME-LABEL.png.
-
-    Where two would have one name, or a picture the name of an image that was given, a number is added. Raises
-    WorkFailed where the folder can't be written.
-    """
-    from imgclf.images.decode import decode
-    from imgclf.reporting.grids import label_image
-
-    taken = {_identity(result.file) for result in results}
-    for result in results:
-        prediction = result.prediction
-        if prediction is None:
-            continue
-        path = _free_path(folder, f"{result.file.stem}-{_slug(prediction.label)}", taken)
-        label = f"{prediction.label} ({_percent(prediction.probability)})"
-        _write(path, label_image(_reduced(decode(result.file, 3)), label, None))
 
 
 def _check_outputs(json: bool, csv_file: str | None, save: str | None) -> None:
@@ -156,6 +113,9 @@ def _check_outputs(json: bool, csv_file: str | None, save: str | None) -> None:
 
 
 def _print(predictions: Predictions, json: bool, csv_file: str | None) -> None:
+    from imgclf.prediction_files import table_text
+    from imgclf.runs.files import write_whole
+
     if json:
         from imgclf.cli.results import print_json
 
@@ -163,7 +123,7 @@ def _print(predictions: Predictions, json: bool, csv_file: str | None) -> None:
     elif csv_file == "-":
         print(table_text(predictions), end="")
     elif csv_file:
-        _write(Path(csv_file), table_text(predictions))
+        write_whole(Path(csv_file), table_text(predictions))
         _say(f"the table is in {csv_file}")
     else:
         for result in predictions.results:
@@ -183,49 +143,3 @@ def _end(results: Sequence[FileResult]) -> None:
 
 def _say(text: str) -> None:
     typer.echo(printable(text), err=True)
-
-
-def _percent(probability: float) -> str:
-    return f"{100 * probability:.1f} %"
-
-
-def _cell(text: str) -> str:
-    """Text that a spreadsheet shows and does not run."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def _write(path: Path, content: bytes | str) -> None:
-    from imgclf.runs.files import write_whole
-
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise WorkFailed(f"{path}: can't be written: {error.strerror}") from error
-
-
-def _identity(path: Path) -> str:
-    """Equal for paths that may be one file; some file systems don't tell large letters from small ones."""
-    return os.path.realpath(path).casefold()
-
-
-def _free_path(folder: Path, name: str, taken: set[str]) -> Path:
-    name = os.fsdecode(os.fsencode(name)[:SAVED_NAME_BYTES])
-    for number in itertools.count(1):
-        path = folder / (f"{name}.png" if number == 1 else f"{name}-{number}.png")
-        if _identity(path) not in taken:
-            taken.add(_identity(path))
-            return path
-    raise AssertionError("counting does not end")
-
-
-def _slug(label: str) -> str:
-    """A label as a part of a file's name: letters and digits of any script, the rest as hyphens."""
-    return re.sub(r"[^\w.]+", "-", label).strip("-.")[:60] or "label"
-
-
-def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    from imgclf.images.resize import resize
-
-    height, width = image.shape[:2]
-    scale = min(1.0, SAVED_SIDE / max(height, width))
-    return resize(image, max(1, round(height * scale)), max(1, round(width * scale)))

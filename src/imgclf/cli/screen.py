@@ -15,7 +15,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from imgclf.errors import printable
+from imgclf.errors import ImgclfError, printable
 
 BAR_AFTER_SECONDS = 2.0
 
@@ -60,6 +60,10 @@ class Terminal:
         try:
             import_lean()
             yield self
+        except Exception as error:
+            if self._native and not isinstance(error, ImgclfError):
+                self._native.show()  # what TensorFlow said before it failed may be the only explanation
+            raise
         finally:
             self._end_bar()
             if self._native:
@@ -97,6 +101,12 @@ class _NativeLog:
             log.flush()
             os.dup2(log.fileno(), 2)
         self._file.close()
+
+    def show(self) -> None:
+        """Print what was kept off the screen, unless it stands in a run's log already."""
+        if not self._file.closed:
+            self._file.seek(0)
+            self.stderr.write(self._file.read().decode("utf-8", "replace"))
 
     def close(self) -> None:
         os.dup2(self._saved, 2)

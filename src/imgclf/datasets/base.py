@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import Field
 
-from imgclf.settings import Settings
+from imgclf.settings import ImageShape, Settings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-ImageShape = tuple[int, int, int]  # height, width, channels
 
 
 class Pixels(Protocol):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from imgclf.datasets.base import ArrayPixels, DataPlaces, DatasetSettings, ImageShape, Split, Splits, Target
+from imgclf.datasets.base import ArrayPixels, DataPlaces, DatasetSettings, Split, Splits, Target
+from imgclf.settings import ImageShape
 
 TARGETS = (Target("label", tuple("0123456789")),)
 TEST_FRACTION = 0.2

@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from imgclf.datasets.base import DataPlaces, DatasetSettings, ImageShape, Splits, Target
+from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
 from imgclf.datasets.published import HEIGHT, WIDTH, IdxDataset
+from imgclf.settings import ImageShape
 
 CLASS_NAMES = (
     "T-shirt/top",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import ImageShape, Pixels
+from imgclf.datasets.base import Pixels
+from imgclf.settings import ImageShape
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,12 @@ class ShapedPixels:
         return len(self.pixels)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        from imgclf.images.resize import resize_batch, to_channels
+        from imgclf.images.resize import to_shape
 
-        height, width, channels = self.image_shape
-        images = self.pixels.take(indices)
-        if images.shape[1:3] != (height, width):
-            images = resize_batch(images, height, width)
-        return images if images.shape[3] == channels else np.stack([to_channels(image, channels) for image in images])
+        images = np.empty((len(indices), *self.image_shape), np.uint8)
+        for position, image in enumerate(self.pixels.take(indices)):
+            images[position] = to_shape(image, self.image_shape)
+        return images
 
 
 def shaped(pixels: Pixels, image_shape: ImageShape) -> Pixels:

@@ -88,8 +88,9 @@ REPORT_SCHEMA: dict[str, Any] = {
     "title": "imgclf report",
     **_object(
         {
-            "run": _text("Name of the run that was evaluated."),
+            "run": _text("Name of the run that was evaluated; printed, not in report.json."),
             "weights": _text("The weight file that was evaluated."),
+            "warning": _text("Why these numbers don't compare with the run's own, where they don't."),
             "split": {"enum": ["train", "validation", "test"], "description": "The images that were evaluated."},
             "num_images": _count("How many images the numbers stand on.", minimum=1),
             "accuracy": _share("Share of images whose most likely class is the true one."),
@@ -123,7 +124,7 @@ REPORT_SCHEMA: dict[str, Any] = {
             "calibration_bins": _list(_BIN, "Bins of equal width over [0, 1], lowest first.", 1),
         },
         "What `imgclf evaluate --json` prints and report.json holds.",
-        optional=("run", "weights"),
+        optional=("run", "weights", "warning"),
     ),
 }
 

@@ -42,7 +42,7 @@ def load_experiment(config: str, overrides: Sequence[str] = ()) -> LoadedExperim
 
 
 def experiment_text(experiment: Experiment) -> str:
-    """The complete experiment as YAML; loading it gives an equal experiment."""
+    """The complete experiment as YAML; loading it gives an experiment that trains the same, with the same digest."""
     return yaml_text(experiment.complete())
 
 

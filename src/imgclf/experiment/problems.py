@@ -16,6 +16,7 @@ KeyPath = tuple[str | int, ...]  # keys of mappings and positions in lists, from
 
 _LONGEST_SHOWN = 60  # characters of a value that are printed before it is cut
 _CLOSE = 0.65  # difflib's ratio from which a spelling counts as a slip: "batch" finds "batch_size", "data" does not
+_FAIRLY_CLOSE = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ class ExperimentError(ImgclfError):
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word that ``word`` is most likely a slip of (case, hyphens, a few letters), or None."""
-    by_plain_form: dict[str, str] = {}
-    for candidate in allowed:
-        by_plain_form.setdefault(_plain_form(candidate), candidate)
-    close = difflib.get_close_matches(_plain_form(word[:100]), by_plain_form, n=1, cutoff=_CLOSE)
-    return by_plain_form[close[0]] if close else None
+    return next(iter(_close(word, allowed, 1, _CLOSE)), None)
+
+
+def nearest_several(word: str, allowed: Iterable[str]) -> list[str]:
+    """Up to three allowed words that ``word`` may stand for, the most likely first: for names that can be looked up."""
+    return _close(word, allowed, 3, _FAIRLY_CLOSE)
 
 
 def dotted(path: KeyPath) -> str:
@@ -71,6 +73,14 @@ def listed(words: Iterable[str]) -> str:
 
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[\w-]{1,60}", key) else shown(key)
+
+
+def _close(word: str, allowed: Iterable[str], count: int, cutoff: float) -> list[str]:
+    by_plain_form: dict[str, str] = {}
+    for candidate in allowed:
+        by_plain_form.setdefault(_plain_form(candidate), candidate)
+    close = difflib.get_close_matches(_plain_form(word[:100]), by_plain_form, n=count, cutoff=cutoff)
+    return [by_plain_form[form] for form in close]
 
 
 def _plain_form(word: str) -> str:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from imgclf.augmentation import AugmentationUnion
 from imgclf.datasets import DatasetUnion
-from imgclf.datasets.base import ImageShape, Target
+from imgclf.datasets.base import Target
+from imgclf.experiment.problems import KeyPath
 from imgclf.models import ModelUnion
+from imgclf.models.base import ModelSettings
 from imgclf.preprocessing import PreprocessingSettings
-from imgclf.settings import Count, Misfit, Misfits, Settings
+from imgclf.settings import Count, ImageShape, Misfit, Misfits, Settings
 from imgclf.training.class_weights import check as check_class_weight
-from imgclf.training.schedules import ReduceOnPlateau
+from imgclf.training.schedules import Cosine, ReduceOnPlateau
 from imgclf.training.settings import StageSettings, TrainingSettings
+from imgclf.training.stopping import EarlyStoppingSettings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -71,7 +75,7 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Experiment:
-        problems = list(_monitor_problems(self))
+        problems = [*_validation_problems(self), *schedule_problems(self)]
         shape, targets = self.dataset.known_shape(), self.dataset.known_targets()
         problems += shape_problems(self, shape) if shape else []
         problems += class_problems(self, targets) if targets else []
@@ -85,56 +89,126 @@ class Experiment(Settings):
         Settings that have their default value are left out, so that a new setting changes no digest.
         """
         dump = self.model_dump(mode="json", exclude_defaults=True, exclude={"reference", "runtime", "seed"})
+        training = dump.setdefault("training", {})
         for logging in ("tensorboard", "steps_per_call"):
-            dump.get("training", {}).pop(logging, None)
+            training.pop(logging, None)
+        # Stages as they are run: the same ones give the same digest, wherever their keys were written.
+        stages = [stage.model_dump(mode="json", exclude_defaults=True) for stage in self.training.resolved_stages()]
+        if self.training.stages:
+            dump["training"] = {key: value for key, value in training.items() if key not in StageSettings.model_fields}
+            dump["training"]["stages"] = stages
+        else:
+            training.update(stages[0])
         return hashlib.sha256(json.dumps(dump, sort_keys=True).encode()).hexdigest()[:12]
 
     def complete(self) -> dict[str, Any]:
-        """Every key with its value, as plain data in the order of the schema."""
+        """Every key with its value, as plain data in the order of the schema; loading it gives the same digest."""
         dump: dict[str, Any] = _name_first(self.model_dump(mode="json"))
+        # What a stage leaves out is taken from `training`, and the length's default depends: write what it became.
+        stages = [_name_first(stage.model_dump(mode="json")) for stage in self.training.resolved_stages()]
         if self.training.stages:
-            # A stage's key that was left out is taken from `training`, not from the default: write what it became.
-            stages = self.training.resolved_stages()
-            dump["training"]["stages"] = [_name_first(stage.model_dump(mode="json")) for stage in stages]
+            dump["training"]["stages"] = stages
+        else:
+            dump["training"].update(stages[0])
         return dump if self.reference else {name: value for name, value in dump.items() if name != "reference"}
+
+
+def too_small(model: ModelSettings, shape: ImageShape) -> str | None:
+    """Why the model can't be built for images of this shape, or None where it can."""
+    height, width, _ = shape
+    least_height, least_width = model.smallest_image()
+    if height >= least_height and width >= least_width:
+        return None
+    found = f"images of {height}x{width} pixels are too small for this model"
+    return f"{found}: it needs {least_height}x{least_width} or more"
 
 
 def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
     """What does not fit between the images and the model; ``shape`` is that of the images before preprocessing."""
-    height, width, _ = experiment.preprocessing.output_shape(shape)
-    least_height, least_width = experiment.model.smallest_image()
-    if height >= least_height and width >= least_width:
+    message = too_small(experiment.model, experiment.preprocessing.output_shape(shape))
+    if message is None:
         return []
-    found = f"images of {height}x{width} pixels after preprocessing are too small for this model"
-    return [Misfit(("model",), f"{found}: it needs {least_height}x{least_width} or more; set preprocessing.size")]
+    return [Misfit(("model",), f"{message}; set preprocessing.size", others=(("preprocessing", "size"),))]
 
 
 def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[Misfit]:
     """What does not fit between the classes of the data and the settings of the stages."""
+    return _once(
+        Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
+        for stage in _stages(experiment.training)
+        for message in check_class_weight(stage.settings.class_weight, targets[0].class_names)
+    )
+
+
+def schedule_problems(experiment: Experiment, images: int | None = None) -> list[Misfit]:
+    """What does not fit between a stage's schedule and its length.
+
+    ``images`` is the size of the training split. Without it, a length in steps tells no epochs and is not judged.
+    """
     problems = []
-    for path, stage in _stages(experiment.training):
-        for message in check_class_weight(stage.class_weight, targets[0].class_names):
-            problems.append(Misfit((*path, "class_weight"), message))
-    return problems
+    for stage in _stages(experiment.training):
+        schedule, epochs, steps = stage.settings.schedule, stage.settings.epochs, stage.settings.steps
+        steps_per_epoch = (images or 0) // stage.settings.batch_size
+        length = steps / steps_per_epoch if steps and steps_per_epoch else epochs
+        if not isinstance(schedule, Cosine) or length is None:
+            continue
+        if message := schedule.warmup_problem(length, steps_per_epoch or None):
+            others = stage.places("schedule", "warmup_epochs") + stage.places("epochs") + stage.places("steps")
+            problems.append(Misfit(stage.path("schedule", "warmup_epochs"), message, others))
+    return _once(problems)
 
 
-def _monitor_problems(experiment: Experiment) -> Iterator[Misfit]:
-    """Monitors of validation figures where there is no validation split."""
-    if experiment.dataset.validation_size:
-        return
-    message = "there is no validation split (dataset.validation_size: 0), so nothing can monitor"
-    for path, stage in _stages(experiment.training):
-        stopping, schedule = stage.early_stopping, stage.schedule
-        if stopping and stopping.monitor.startswith("validation"):
-            yield Misfit((*path, "early_stopping", "monitor"), f'{message} "{stopping.monitor}"')
-        if isinstance(schedule, ReduceOnPlateau) and schedule.monitor.startswith("validation"):
-            yield Misfit((*path, "schedule", "monitor"), f'{message} "{schedule.monitor}"')
+def _validation_problems(experiment: Experiment) -> list[Misfit]:
+    """What asks for validation images where there is no validation split."""
+    return [] if experiment.dataset.validation_size else _once(_users_of_validation(experiment.training))
 
 
-def _stages(training: TrainingSettings) -> Iterator[tuple[tuple[str | int, ...], StageSettings]]:
-    yield ("training",), training
-    for number, stage in enumerate(training.stages):
-        yield ("training", "stages", number), stage
+def _users_of_validation(training: TrainingSettings) -> Iterator[Misfit]:
+    size = ("dataset", "validation_size")
+    message = "there is no validation split (dataset.validation_size: 0), so"
+    for stage in _stages(training):
+        for key in ("early_stopping", "schedule"):
+            part = getattr(stage.settings, key)
+            if not isinstance(part, (EarlyStoppingSettings, ReduceOnPlateau)):
+                continue
+            if part.monitor.startswith("validation"):
+                found = f'{message} nothing can monitor "{part.monitor}"'
+                yield Misfit(stage.path(key, "monitor"), found, others=(size, *stage.places(key, "monitor")))
+    if training.tensorboard.projector:
+        found = f"{message} there are no images to project"
+        yield Misfit(("training", "tensorboard", "projector"), found, others=(size,))
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A stage of the run, complete, and its position in ``training.stages``; None where `training` itself is it."""
+
+    settings: StageSettings
+    number: int | None
+    own: frozenset[str]  # keys that the stage itself has; the others come from `training`
+
+    def path(self, key: str, *below: str) -> KeyPath:
+        """Where the value of a key was written."""
+        return self.places(key, *below)[0 if self.number is None or key in self.own else 1]
+
+    def places(self, key: str, *below: str) -> tuple[KeyPath, ...]:
+        """Everything in the file that decides on the value of a key."""
+        plain: KeyPath = ("training", key, *below)
+        if self.number is None:
+            return plain, ("training", "stages")
+        return ("training", "stages", self.number, key, *below), plain
+
+
+def _stages(training: TrainingSettings) -> Iterator[_Stage]:
+    if not training.stages:
+        yield _Stage(training.resolved_stages()[0], None, frozenset())
+    for number, (written, settings) in enumerate(zip(training.stages, training.resolved_stages(), strict=False)):
+        yield _Stage(settings, number, frozenset(written.model_fields_set))
+
+
+def _once(problems: Iterable[Misfit]) -> list[Misfit]:
+    """Without the repetitions that come of several stages with one key of `training`."""
+    return list({(problem.path, problem.message): problem for problem in problems}.values())
 
 
 def _name_first(value: Any) -> Any:

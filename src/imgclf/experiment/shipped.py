@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 
 from imgclf.errors import ImgclfError
+from imgclf.experiment.problems import nearest_several
 
 
 def configs_folder() -> Path:
@@ -33,7 +33,7 @@ def find_config(config: str) -> Path:
     name = path.stem if path.suffix in (".yaml", ".yml") else config
     if path.name == config and name in shipped:
         return shipped[name]
-    near = difflib.get_close_matches(Path(name).name, shipped, n=3, cutoff=0.5)
+    near = nearest_several(Path(name).name, shipped)
     kind = "a folder" if path.is_dir() else "no such file, and no shipped config has this name"
     hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf config list` shows the shipped configs"
     raise ImgclfError(f"{config}: {kind}", hint=hint)

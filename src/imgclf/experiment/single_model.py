@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,14 @@ from imgclf.errors import ImgclfError, printable
 from imgclf.experiment.document import Document
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.overrides import Overrides
-from imgclf.experiment.problems import PlainData
+from imgclf.experiment.problems import PlainData, nearest_several
+from imgclf.experiment.schema import too_small
 from imgclf.experiment.schema_words import Node, describe, members, names, resolve
 from imgclf.experiment.shipped import find_config, shipped_configs
 from imgclf.experiment.validate import validate
 from imgclf.models import MODELS, ModelUnion, model_name
-from imgclf.models.base import ImageShape, ModelSettings
-from imgclf.settings import Settings
+from imgclf.models.base import ModelSettings
+from imgclf.settings import ImageShape, Settings
 
 USUAL_SHAPE, USUAL_CLASSES = (28, 28, 1), 10  # MNIST's
 
@@ -63,14 +63,9 @@ def find_model(
         found = _by_name(wanted, overrides, shape, classes)
     else:
         found = _of_config(_config(wanted), overrides, shape, classes)
-    height, width, _ = found.image_shape
-    least_height, least_width = found.settings.smallest_image()
-    if height < least_height or width < least_width:
-        raise ImgclfError(
-            f"{printable(wanted)}: images of {height}x{width} pixels are too small for this model: it needs "
-            f"{least_height}x{least_width} or more",
-            hint="choose another shape with --shape HEIGHTxWIDTHxCHANNELS",
-        )
+    if message := too_small(found.settings, found.image_shape):
+        hint = "choose another shape with --shape HEIGHTxWIDTHxCHANNELS"
+        raise ImgclfError(f"{printable(wanted)}: {message}", hint=hint)
     return found
 
 
@@ -126,6 +121,6 @@ def _config(wanted: str) -> Path:
     try:
         return find_config(wanted)
     except ImgclfError:
-        near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+        near = nearest_several(wanted, known)
     hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf models list` and `imgclf config list` show all"
     raise ImgclfError(f"{printable(wanted)}: neither a model nor a config", hint=hint)

@@ -13,9 +13,11 @@ from imgclf.images.paper import LiftedInk, lift_ink, stroke_width
 from imgclf.images.resize import resize
 
 INK_LEVEL = 16  # of 255: what is brighter belongs to a stroke
+BLACK = 4  # of 255: a ground up to here needs no levelling
+THIN = 0.5  # of the training images' stroke width: thinner ones are thickened
 SAMPLE = 2000  # images that are looked at for the kind of the data; positions are measured on all
 
-NO_INK = "no ink found: left as it is"
+INVERTED = "inverted: dark ink on a light ground"
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,19 @@ def prepare_ink(
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """An image, uint8 (any height, any width, 1), as a training image, uint8 (height, width, 1), and the steps taken.
 
-    An image that sits in its frame as the training images do is returned as it is, with no steps. Any other is made
-    white on black, cropped to its ink, scaled to the style's box and centred as the style says.
+    An image that sits in its frame as the training images do, or does so when it is resized, is only resized (and
+    inverted). Any other is made white on black, cropped to its ink, scaled to the style's box and centred as the style
+    says.
     """
-    if image.shape[:2] == (height, width):
-        if _sits(image[..., 0], style):
-            return image, []
-        if _sits(255 - image[..., 0], style):
-            return 255 - image, ["inverted: dark ink on a light ground"]
+    same_size = image.shape[:2] == (height, width)
+    small = resize(image, height, width)
+    resized = [] if same_size else [f"resized from {image.shape[1]}x{image.shape[0]} to {width}x{height}"]
+    for candidate, inverted in ((small, []), (255 - small, [INVERTED])):
+        if _sits(candidate[..., 0], style) and (same_size or _is_enlarged(image, candidate, style)):
+            return candidate, inverted + resized
     lifted = lift_ink(image[..., 0])
     if lifted is None:
-        return resize(image, height, width), [NO_INK]
+        return small, [f"no ink found: {'left' if same_size else 'resized'} as it is"]
     strokes, crop_step = _crop(lifted)
     scale = _scale(strokes, style, height, width)
     strokes, thicken_steps = _thicken(strokes, scale, style)
@@ -183,6 +187,18 @@ def _sits(grey: NDArray[np.uint8], style: InkStyle) -> bool:
     return bool(abs(box[2] - style.box) <= max(2, style.box / 10) and away <= style.wander + 1)
 
 
+def _is_enlarged(image: NDArray[np.uint8], small: NDArray[np.uint8], style: InkStyle) -> bool:
+    """Whether ``small`` may be what ``image`` was enlarged from: equal sides and box, black ground, bold strokes.
+
+    A photograph's grey ground, and hairlines that resizing makes faint, are left to the longer treatment.
+    """
+    longer = _boxes(small[np.newaxis, ..., 0])[0, 2]
+    same_sides = abs(image.shape[0] * small.shape[1] / (image.shape[1] * small.shape[0]) - 1) < 0.02
+    is_black = np.percentile(small, 10) <= BLACK
+    same_box = abs(longer - style.box) <= max(1, style.box / 10)
+    return bool(same_sides and same_box and is_black and stroke_width(small[..., 0]) >= THIN * style.stroke)
+
+
 def _crop(lifted: LiftedInk) -> tuple[NDArray[np.uint8], str]:
     rows, columns = (np.flatnonzero(lifted.strokes.any(axis=axis)) for axis in (1, 0))
     top, left = int(rows[0]), int(columns[0])
@@ -202,7 +218,7 @@ def _thicken(strokes: NDArray[np.uint8], scale: float, style: InkStyle) -> tuple
     import cv2
 
     wide = stroke_width(strokes) * scale
-    if wide >= 0.5 * style.stroke:
+    if wide >= THIN * style.stroke:
         return strokes, []
     more = round((0.8 * style.stroke - wide) / scale)
     if more < 1:

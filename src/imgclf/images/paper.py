@@ -12,6 +12,8 @@ WORKING_SIDE = 1024  # pixels: finer detail than this does not reach a model's s
 GROUND_SIDE, LIGHT_SIDE = 256, 64  # pixels: shades on the paper have edges, the slope of the light has none
 DARKEST_PAPER = 32  # grey levels: darker ground is taken for this bright, so that its grain is not blown up
 UNEVEN = 8  # grey levels by which a ground may differ and still count as even
+EVEN_CONTRAST, EVEN_SHARE = 96, 0.5  # grey levels from ground to ink; of the ground, the rest being soft edges
+IN_DOUBT = 0.1  # of all pixels, from a half: ink of a full frame can be as frequent as its ground
 FAINTEST_INK = 16  # grey levels over the ground; and eight times the noise
 BLURS = (0, 1, 2, 4)  # pixels (standard deviation): the least at which ink stands out of the grain is taken
 SPECK = 0.02  # of the largest piece of ink: smaller pieces are dust
@@ -37,15 +39,17 @@ def lift_ink(image: NDArray[np.uint8]) -> LiftedInk | None:
     if is_dark_ink(image):
         image = 255 - image
         steps.append("inverted: dark ink on a light ground")
-    ground = _ground(image)
+    even = _even_ground(image)
+    ground = _ground(image) if even is None else np.full(image.shape, np.median(image[even]), np.float32)
     height_over_ground = image - ground
     if steps:
         # Light on paper multiplies: ink in the shade stands out less, but by the same share of the paper's brightness.
         height_over_ground *= 255 / np.maximum(255 - ground, DARKEST_PAPER)
     for blur in BLURS:
         calm = _blurred(height_over_ground, blur)
-        noise = _noise(calm)
-        strokes, specks = _strokes(calm - np.median(calm), noise)
+        under = calm if even is None else calm[even]
+        noise = _noise(under)
+        strokes, specks = _strokes(calm - np.median(under), noise)
         if strokes is not None:
             break
     else:
@@ -62,11 +66,16 @@ def lift_ink(image: NDArray[np.uint8]) -> LiftedInk | None:
 def is_dark_ink(image: NDArray[np.uint8]) -> bool:
     """Whether what stands out of a grey image, uint8 (height, width), is darker than the ground around it.
 
-    Ink is what differs strongly from the local median in few places, so the skewness of the difference has its sign.
+    Of two even levels ink is the rarer one. Elsewhere it is what differs strongly from the local median in few places,
+    so the skewness of the difference has its sign.
     """
     import cv2
 
     small, _ = _reduce(image, GROUND_SIDE)
+    bright = float(np.mean(small > cv2.threshold(small, 0, 255, cv2.THRESH_OTSU)[0]))
+    is_two_levels = _even_ground(small) is not None and _even_ground(255 - small) is not None
+    if is_two_levels and abs(bright - 0.5) > IN_DOUBT:
+        return bright > 0.5
     window = min(255, max(3, max(small.shape) // 2 | 1))
     difference = small.astype(np.float64) - cv2.medianBlur(small, window)
     return bool(np.sum(difference**3) < 0)
@@ -96,6 +105,21 @@ def _reduce(image: NDArray[np.uint8], longer_side: int) -> tuple[NDArray[np.uint
         return image, 1.0
     height, width = (max(1, round(side / reduction)) for side in image.shape)
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8), reduction
+
+
+def _even_ground(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+    """Where the ground under bright strokes is seen, bool (height, width); None where it is uneven or hard to tell.
+
+    On an even ground nothing need be estimated, which takes strokes for ground where they fill the frame.
+    """
+    import cv2
+
+    threshold, _ = cv2.threshold(image, 0, 255, cv2.THRESH_OTSU)
+    dark = image <= threshold
+    if dark.all() or not dark.any() or image[~dark].mean() - image[dark].mean() < EVEN_CONTRAST:
+        return None
+    even: NDArray[np.bool_] = dark & (np.abs(image - np.median(image[dark])) <= UNEVEN / 2)
+    return even if even.sum() >= EVEN_SHARE * dark.sum() else None
 
 
 def _ground(image: NDArray[np.uint8]) -> NDArray[np.float32]:

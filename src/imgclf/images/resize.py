@@ -8,6 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
+from imgclf.settings import ImageShape
+
+
+def to_shape(image: NDArray[np.uint8], shape: ImageShape) -> NDArray[np.uint8]:
+    """The uint8 image (any height, any width, 1 or 3) in another height, width and channels.
+
+    First the size, then the channels: training images and those to predict are treated alike.
+    """
+    height, width, channels = shape
+    return to_channels(resize(image, height, width), channels)
 
 
 def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -29,16 +39,6 @@ def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     if shrunk != (height, width):
         resized = cv2.resize(resized, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized, np.uint8).reshape(height, width, channels)
-
-
-def resize_batch(images: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """``resize`` of each of uint8 (images, any height, any width, channels)."""
-    if images.shape[1:3] == (height, width):
-        return images
-    resized = np.empty((len(images), height, width, images.shape[3]), np.uint8)
-    for position, image in enumerate(images):
-        resized[position] = resize(image, height, width)
-    return resized
 
 
 def to_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from imgclf.settings import Positive, Settings
+from imgclf.settings import ImageShape, Positive, Settings
 
 if TYPE_CHECKING:
     import keras
-
-ImageShape = tuple[int, int, int]  # height, width, channels
 
 Activation = Literal["relu", "elu", "selu", "gelu", "silu", "leaky_relu", "tanh", "sigmoid", "softplus", "linear"]
 

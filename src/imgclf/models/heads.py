@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from imgclf.models.base import HeadSettings, ImageShape, ModelSettings
+from imgclf.models.base import HeadSettings, ModelSettings
+from imgclf.settings import ImageShape
 
 if TYPE_CHECKING:
     import keras

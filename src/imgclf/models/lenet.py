@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from imgclf.models.base import GLOROT_UNIFORM, ZEROS, Activation, ImageShape, Initializer, ModelSettings, dense_layers
-from imgclf.settings import Count
+from imgclf.models.base import GLOROT_UNIFORM, ZEROS, Activation, Initializer, ModelSettings, dense_layers
+from imgclf.settings import Count, ImageShape
 
 if TYPE_CHECKING:
     import keras

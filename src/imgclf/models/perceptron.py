@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from imgclf.models.base import ImageShape, ModelSettings
+from imgclf.models.base import ModelSettings
+from imgclf.settings import ImageShape
 
 if TYPE_CHECKING:
     import keras

@@ -10,13 +10,12 @@ from imgclf.models.base import (
     GLOROT_UNIFORM,
     ZEROS,
     Activation,
-    ImageShape,
     Initializer,
     ModelSettings,
     batch_normalization,
     dense_layers,
 )
-from imgclf.settings import Count, Fraction
+from imgclf.settings import Count, Fraction, ImageShape
 
 if TYPE_CHECKING:
     import keras

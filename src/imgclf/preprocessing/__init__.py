@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from imgclf.settings import Count, Settings
+from imgclf.settings import Count, ImageShape, Settings
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-ImageShape = tuple[int, int, int]  # height, width, channels
 
 
 class PreprocessingSettings(Settings):

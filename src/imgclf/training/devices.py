@@ -36,7 +36,7 @@ def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
     """
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     if choice == "gpu" and not gpus:
         raise ImgclfError(
             f"device gpu: {_why_no_gpu()}",
@@ -47,6 +47,14 @@ def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
     names = tuple(device.name for device in tf.config.list_logical_devices(kind.upper()))
     strategy = tf.distribute.MirroredStrategy(names) if len(names) > 1 else tf.distribute.OneDeviceStrategy(names[0])
     return Devices(kind, names, strategy, _note(choice, kind), _threads())
+
+
+def make_deterministic(devices: Devices) -> None:
+    """Have TensorFlow compute the same bits each time, in this whole process; on a processor it does so anyway."""
+    import tensorflow as tf
+
+    if devices.kind == "gpu":
+        tf.config.experimental.enable_op_determinism()
 
 
 def _configure(kind: str, threads: int | None) -> None:
@@ -88,4 +96,6 @@ def _why_no_gpu() -> str:
 
     if not tf.test.is_built_with_cuda():
         return "this TensorFlow was built without CUDA"
+    if tf.config.list_physical_devices("GPU"):
+        return "this process turned the GPU off when it used the processor before"
     return "TensorFlow sees no GPU (no driver, or CUDA's libraries are not installed)"

@@ -140,15 +140,26 @@ class Cosine(PositionSchedule):
     def multipliers(self, at: Position) -> NDArray[np.float64]:
         import numpy as np
 
-        warmup = round(self.warmup_epochs * at.steps_per_epoch)
-        if warmup >= at.total_steps:
+        if message := self.warmup_problem(at.total_steps / at.steps_per_epoch, at.steps_per_epoch):
             raise ImgclfError(
-                f"training.schedule.warmup_epochs: must end before the stage does, after "
-                f"{at.total_steps / at.steps_per_epoch:g} epochs; got {self.warmup_epochs:g}",
-                hint="train longer, or shorten the warm-up.",
+                f"training.schedule.warmup_epochs: {message}", hint="train longer, or shorten the warm-up."
             )
+        warmup = self._warmup_steps(at.steps_per_epoch)
         fall = np.clip((at.steps - warmup) / (at.total_steps - warmup), 0, 1)
         return np.where(at.steps < warmup, at.steps / max(warmup, 1), _cosine(1.0, self.final_fraction, fall))
+
+    def warmup_problem(self, epochs: float, steps_per_epoch: int | None = None) -> str | None:
+        """Why the warm-up does not fit into a stage of ``epochs``, or None where it does.
+
+        It ends with a whole step; ``steps_per_epoch`` is None as long as the data has not been read.
+        """
+        end = self._warmup_steps(steps_per_epoch) / steps_per_epoch if steps_per_epoch else self.warmup_epochs
+        if end < epochs:
+            return None
+        return f"must end before the stage does, after {epochs:g} epochs; got {self.warmup_epochs:g}"
+
+    def _warmup_steps(self, steps_per_epoch: int) -> int:
+        return round(self.warmup_epochs * steps_per_epoch)
 
 
 class OneCycle(PositionSchedule):

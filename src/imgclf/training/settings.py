@@ -47,7 +47,7 @@ class StageSettings(Settings):
     @model_validator(mode="after")
     def _one_length(self) -> StageSettings:
         if self.epochs is not None and self.steps is not None:
-            raise Misfit(("steps",), "give epochs or steps, not both")
+            raise Misfit(("steps",), "give epochs or steps, not both; null takes one away")
         return self
 
 

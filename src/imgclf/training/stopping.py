@@ -33,7 +33,8 @@ class EarlyStoppingSettings(Settings):
         if self.baseline is None:
             return self
         if "monitor" not in self.model_fields_set:
-            raise Misfit(("baseline",), "baseline needs monitor: a baseline is a value of one metric")
+            message = "baseline needs monitor: a baseline is a value of one metric"
+            raise Misfit(("baseline",), message, others=(("monitor",),))
         if self.monitor.endswith("accuracy") and not 0 <= self.baseline <= 1:
             raise Misfit(("baseline",), f"a baseline of {self.monitor} must lie from 0 to 1; got {self.baseline:g}")
         if self.monitor.endswith("loss") and self.baseline < 0:

@@ -1,0 +1,96 @@
+"""What `predict` writes on request: the predictions as a table, and the images with their labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgclf.images.decode import decode
+from imgclf.images.resize import resize
+from imgclf.runs.files import write_whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from imgclf.predict import FileResult, Predictions
+
+SAVED_SIDE = 1024  # pixels: a larger image is saved reduced
+SAVED_NAME_BYTES = 200  # file systems take 255, of which the temporary name needs some
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts like this
+
+
+def table_text(predictions: Predictions) -> str:
+    """The predictions as CSV: file, label, probability, the probability of each class, steps, error."""
+    names = predictions.class_names
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["file", "label", "probability", *map(_cell, names), "steps", "error"])
+    for result in predictions.results:
+        answer, prediction = result.to_json(), result.prediction
+        if prediction is None:
+            writer.writerow([_cell(answer["file"]), "", "", *[""] * len(names), "", _cell(answer["error"])])
+        else:
+            answers = [_cell(prediction.label), prediction.probability, *prediction.probabilities.tolist()]
+            writer.writerow([_cell(answer["file"]), *answers, "; ".join(prediction.steps), ""])
+    return table.getvalue()
+
+
+def save_pictures(results: Sequence[FileResult], folder: Path) -> None:
+    """Write each image that was classified, enlarged, with its label below, to FOLDER/NAME-LABEL.png.
+
+    Where two would have one name, or a picture the name of an image that was given, a number is added. Raises
+    WorkFailed where the folder can't be written.
+    """
+    from imgclf.reporting.grids import label_image
+
+    taken = {_identity(result.file) for result in results}
+    for result in results:
+        prediction = result.prediction
+        if prediction is None:
+            continue
+        path = _free_path(folder, f"{result.file.stem}-{_slug(prediction.label)}", taken)
+        label = f"{prediction.label} ({percent(prediction.probability)})"
+        write_whole(path, label_image(_reduced(decode(result.file, 3)), label, None))
+
+
+def percent(probability: float) -> str:
+    """A probability for people: "97.1 %"."""
+    return f"{100 * probability:.1f} %"
+
+
+def _cell(text: str) -> str:
+    """Text that a spreadsheet shows and does not run."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _identity(path: Path) -> str:
+    """Equal for paths that may be one file; some file systems don't tell large letters from small ones."""
+    return os.path.realpath(path).casefold()
+
+
+def _free_path(folder: Path, name: str, taken: set[str]) -> Path:
+    name = os.fsdecode(os.fsencode(name)[:SAVED_NAME_BYTES])
+    for number in itertools.count(1):
+        path = folder / (f"{name}.png" if number == 1 else f"{name}-{number}.png")
+        if _identity(path) not in taken:
+            taken.add(_identity(path))
+            return path
+    raise AssertionError("counting does not end")
+
+
+def _slug(label: str) -> str:
+    """A label as a part of a file's name: letters and digits of any script, the rest as hyphens."""
+    return re.sub(r"[^\w.]+", "-", label).strip("-.")[:60] or "label"
+
+
+def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    scale = min(1.0, SAVED_SIDE / max(height, width))
+    return resize(image, max(1, round(height * scale)), max(1, round(width * scale)))

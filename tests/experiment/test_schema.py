@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+
+from imgclf.experiment.problems import ExperimentError, nearest_several
+from imgclf.experiment.schema import Experiment, schedule_problems
+from imgclf.experiment.validate import validate
+from imgclf.experiment.yaml_text import parse
+
+HEAD = "dataset: {name: digits, validation_size: %s}\nmodel: {name: lenet}\n"
+WARM = "schedule: {name: cosine, warmup_epochs: %s}"
+PLATEAU = "schedule: reduce_on_plateau"
+
+
+def load(text: str) -> Experiment:
+    return validate(parse(text, "mine.yaml"), Experiment)
+
+
+def problems(text: str) -> list[str]:
+    """The problems without the file's name and line."""
+    try:
+        load(text)
+    except ExperimentError as error:
+        return [f"{problem.key}: {problem.message}" for problem in error.problems]
+    return []
+
+
+def keys(text: str) -> list[str]:
+    return [problem.partition(": ")[0] for problem in problems(text)]
+
+
+@pytest.mark.parametrize(
+    ("training", "found"),
+    [
+        (f"epochs: 3, {WARM % 3}", ["training.schedule.warmup_epochs"]),
+        (f"epochs: 3, {WARM % 2.5}", []),
+        (WARM % 10, ["training.schedule.warmup_epochs"]),
+        (WARM % 9, []),
+        (f"steps: 3, {WARM % 50}", []),
+        (f"{WARM % 5}, stages: [{{epochs: 6}}, {{epochs: 5}}, {{epochs: 5}}]", ["training.schedule.warmup_epochs"]),
+        (f"stages: [{{}}, {{epochs: 2, {WARM % 5}}}]", ["training.stages[1].schedule.warmup_epochs"]),
+        (f"epochs: 3, {WARM % 5}, stages: [{{epochs: 6}}]", []),
+    ],
+)
+def test_a_warmup_must_end_before_its_stage(training: str, found: list[str]) -> None:
+    assert keys(HEAD % 0.1 + f"training: {{{training}}}\n") == found
+
+
+@pytest.mark.parametrize(("images", "found"), [(None, 0), (1000, 1), (100, 1), (90, 0), (5, 0)])
+def test_a_warmup_in_a_stage_given_in_steps_is_judged_once_the_images_are_counted(
+    images: int | None, found: int
+) -> None:
+    # Batches of 10: 1000 images are 100 steps an epoch, 100 are 10, 90 are 9; 5 make no batch.
+    experiment = load(HEAD % 0.1 + f"training: {{steps: 20, batch_size: 10, {WARM % 2}}}\n")
+    told = schedule_problems(experiment, images)
+    assert [problem.path for problem in told] == [("training", "schedule", "warmup_epochs")] * found
+
+
+@pytest.mark.parametrize(
+    ("training", "found"),
+    [
+        ("tensorboard: {projector: true}", ["training.tensorboard.projector"]),
+        (PLATEAU, ["training.schedule.monitor"]),
+        (f"{PLATEAU}, stages: [{{schedule: constant}}, {{schedule: cosine}}]", []),
+        (f"{PLATEAU}, stages: [{{schedule: constant}}, {{}}, {{}}]", ["training.schedule.monitor"]),
+        (f"stages: [{{}}, {{{PLATEAU}}}]", ["training.stages[1].schedule.monitor"]),
+        ("early_stopping: {}, stages: [{early_stopping: null}]", []),
+        ("class_weight: [1, 2], stages: [{class_weight: balanced}]", []),
+        ("class_weight: [1, 2], stages: [{}]", ["training.class_weight"]),
+    ],
+)
+def test_stages_are_judged_as_they_are_run(training: str, found: list[str]) -> None:
+    assert keys(HEAD % 0 + f"training: {{{training}}}\n") == found
+
+
+def test_with_validation_images_they_may_be_watched_and_projected() -> None:
+    training = "training: {tensorboard: {projector: true}, early_stopping: {}, schedule: reduce_on_plateau}\n"
+    assert problems(HEAD % 0.1 + training) == []
+
+
+def test_an_unknown_key_hides_no_mistake_of_keys_that_are_compared() -> None:
+    text = """
+dataset: {name: digits, validation_size: 0}
+preprocessing: {size: 3}
+model: {name: lenet}
+training:
+  zzz: 1
+  early_stopping: {baseline: 0.9}
+  schedule: reduce_on_plateau
+"""
+    assert sorted(keys(text)) == [
+        "model",
+        "training.early_stopping.baseline",
+        "training.early_stopping.monitor",
+        "training.schedule.monitor",
+        "training.zzz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # The value that was meant is not known, so nothing is said of what follows from the default in its place.
+        ("preprocessing: {size: 3x3}\n", ["preprocessing.size"]),
+        ("preprocessing: {size: '3'}\ntraining: {epoch: 3}\n", ["preprocessing.size", "training.epoch"]),
+        (f"training: {{epochs: '100', {WARM % 50}}}\n", ["training.epochs"]),
+        (f"training: {{epcohs: 100, {WARM % 50}}}\n", ["training.epcohs"]),
+        ("training: {early_stopping: {monitor: los, baseline: 1}}\n", ["training.early_stopping.monitor"]),
+        ("training: {schedule: {name: step, every_epochs: x}}\n", ["training.schedule.every_epochs"]),
+        (f"training: {{{WARM % 50}, stages: [{{epochs: x}}]}}\n", ["training.stages[0].epochs"]),
+        (f"training: {{{WARM % 50}, stages: [{{epochs: 60}}, 3]}}\n", ["training.stages[1]"]),
+        # Both are said: neither follows from the other.
+        ("training: {zzz: 1, epochs: 3, steps: 3}\n", ["training.zzz", "training.steps"]),
+        ("seed: -1\ntraining: {epochs: 3, schedule: step}\n", ["seed", "training.schedule"]),
+        (f"zzz: 1\ntraining: {{epochs: 3, {WARM % 50}}}\n", ["zzz", "training.schedule.warmup_epochs"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_once_and_nothing_that_follows_from_it(text: str, found: list[str]) -> None:
+    assert sorted(keys(HEAD % 0.1 + text)) == sorted(found)
+
+
+def test_a_missing_section_hides_no_mistake_in_another_one() -> None:
+    text = "dataset: {name: digits}\ntraining: {zzz: 1, epochs: 3, steps: 3}\n"
+    assert sorted(keys(text)) == ["model", "training.steps", "training.zzz"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("{}", "{epochs: 10}", True),
+        ("{stages: [{}, {epochs: 2}]}", "{epochs: 9, stages: [{epochs: 10}, {epochs: 2}]}", True),
+        ("{batch_size: 8, stages: [{}]}", "{stages: [{batch_size: 8}]}", True),
+        ("{}", "{epochs: 11}", False),
+        ("{stages: [{}]}", "{stages: [{}, {}]}", False),
+        ("{batch_size: 8, stages: [{}]}", "{stages: [{}]}", False),
+    ],
+)
+def test_the_digest_is_that_of_what_is_trained(one: str, other: str, same: bool) -> None:
+    digests = [load(HEAD % 0.1 + f"training: {text}\n").digest() for text in (one, other)]
+    assert (digests[0] == digests[1]) == same
+
+
+def test_several_near_names_come_with_the_likeliest_first() -> None:
+    assert nearest_several("Lenet-Mnits", ["digits", "lenet_digits", "lenet_mnist", "mlp"])[0] == "lenet_mnist"
+    assert nearest_several("zzz", ["lenet", "mlp"]) == []
