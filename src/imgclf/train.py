@@ -30,7 +30,7 @@ from imgclf.runs.provenance import peak_memory, provenance
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels
 from imgclf.training.class_weights import class_weights
-from imgclf.training.devices import DeviceChoice, Devices, choose_devices
+from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.loop import Images, Outcome, Task, fit
 from imgclf.training.precision import computing_in
 
@@ -110,11 +110,10 @@ def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> N
 def _build(experiment: Experiment, splits: Splits, devices: Devices) -> keras.Model:
     """The network with its first weights, which depend on the seed alone."""
     import keras
-    import tensorflow as tf
 
     keras.utils.set_random_seed(experiment.seed)
-    if experiment.runtime.deterministic and devices.kind == "gpu":
-        tf.config.experimental.enable_op_determinism()
+    if experiment.runtime.deterministic:
+        make_deterministic(devices)
     classes = {target.name: len(target.class_names) for target in splits.targets}
     shape = experiment.preprocessing.output_shape(splits.train.pixels.image_shape)
     with devices.strategy.scope(), computing_in(experiment.training.precision):
