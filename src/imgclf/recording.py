@@ -37,9 +37,8 @@ class Recorder:
         with self._run.log.open("a", encoding="utf-8") as log:
             log.write(text + "\n")
 
-    def begin(self, model: keras.Model) -> None:
-        """Write what is known before the first step."""
-        self._run.write_metrics([])
+    def draw_graph(self, model: keras.Model) -> None:
+        """Write the network's graph for TensorBoard; after training, since tracing it takes memory."""
         if self._tensorboard and self._settings.graph:
             self._tensorboard.graph(model)
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import keras
 
 CHUNK_MULTIPLY_ADDS = 2e11  # forward and backward; five seconds at the 40e9 a second of LeNet on two AVX2 cores
-CHUNK_BYTES, CHUNK_STEPS = 4 * 2**20, 64
+CHUNK_BYTES, CHUNK_STEPS = 2**20, 64
 INK_IMAGES = 60_000  # all of MNIST, where looking takes a second; of larger data this many, evenly spread
 
 
@@ -82,10 +82,11 @@ def train(
     with _recorded(run, recorder, started):
         _write_start(run, loaded, experiment, splits, devices, model, overrides)
         _say_start(recorder, run, experiment, splits, devices, model)
-        recorder.begin(model)
+        run.write_metrics([])
         training_started = time.monotonic()
         outcome = fit(_task(experiment, splits, devices, model), recorder)
         run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
+        recorder.draw_graph(model)
         _refuse_not_finite(outcome, run)
         report, diagnosis = _finish(run, experiment, splits, model, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
