@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,17 @@ class ShapedPixels:
     pixels: Pixels
     image_shape: ImageShape
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.pixels.dtype
+
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         from imgclf.images.resize import to_shape
 
-        images = np.empty((len(indices), *self.image_shape), np.uint8)
+        images = np.empty((len(indices), *self.image_shape), self.dtype)
         for position, image in enumerate(self.pixels.take(indices)):
             images[position] = to_shape(image, self.image_shape)
         return images
