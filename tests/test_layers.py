@@ -18,7 +18,7 @@ ROOMS = {
     "reporting", "runs", "training",
 }  # fmt: skip
 JOBS = {"train", "evaluate", "predict", "compare", "run", "prediction_files"}
-OF_THE_JOBS = {"trained", "recording", "screen", "places", "startup"}  # what two jobs share
+OF_THE_JOBS = {"trained", "loading", "recording", "screen", "places", "startup"}  # what two jobs share
 
 # Who may know whom, besides errors and settings and itself.
 MAY_KNOW: dict[str, set[str]] = {
@@ -38,7 +38,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "screen": set(),
     "startup": set(),
     "places": set(),
-    "trained": ROOMS | {"screen", "places", "startup"},
+    "loading": {"datasets", "images", "experiment", "preprocessing", "places", "screen"},
+    "trained": ROOMS | {"screen", "places", "startup", "loading"},
     "recording": ROOMS | {"screen", "places"},
     **dict.fromkeys(JOBS, ROOMS | OF_THE_JOBS | JOBS),
     "cli": {"experiment", "runs", "models", "datasets", "images", "evaluation", "reporting"} | JOBS | OF_THE_JOBS,

@@ -10,13 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import DataPlaces, Split, Splits
+from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.metrics import probabilities
 from imgclf.evaluation.report import build_report
 from imgclf.inference import Forward
-from imgclf.places import data_folder, runs_folder
+from imgclf.loading import load_splits
+from imgclf.places import runs_folder
 from imgclf.runs.files import write_json, write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.screen import Screen, Silent
@@ -61,9 +62,8 @@ def evaluate(
     screen = screen or Silent()
     source = find_evaluated(run, weights, config, samples, runs_dir)
     screen.say(f"evaluating {source.weights} on the {split} split")
-    places = DataPlaces(data_folder(data_dir), screen.progress)
-    trained = open_trained(source, device, places, screen)
-    splits = source.experiment.dataset.load(places, source.experiment.seed)
+    trained = open_trained(source, device, data_dir, screen)
+    splits = load_splits(source.experiment, data_dir, screen)
     is_same = _is_same_data(source, splits)
     if not is_same:
         screen.say(f"warning: {OTHER_DATA}")

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import ArrayPixels, DataPlaces
+from imgclf.datasets.base import ArrayPixels
 from imgclf.evaluation.metrics import probabilities
 from imgclf.images.decode import UnreadableImage, decode
 from imgclf.images.ink import InkStyle, prepare_ink
 from imgclf.images.resize import to_channels, to_shape
-from imgclf.places import data_folder, runs_folder
+from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
 from imgclf.settings import ImageShape
 from imgclf.trained import Trained, find_source, open_trained
@@ -97,7 +97,7 @@ def predict(
     source = find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))
     newest = run is None and weights is None
     screen.say(f"predicting with {source.weights}{', of the newest finished run' if newest else ''}")
-    trained = open_trained(source, device, DataPlaces(data_folder(data_dir), screen.progress), screen)
+    trained = open_trained(source, device, data_dir, screen)
     if trained.image_shape[2] == 1 and "ink" not in source.record and not as_is:
         screen.say("only a finished run tells whether its images are white ink on black: drawings are just resized")
     results: list[FileResult] = []

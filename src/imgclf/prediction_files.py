@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import os
 import re
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from imgclf.images.decode import decode
 from imgclf.images.resize import resize
-from imgclf.runs.files import write_whole
+from imgclf.runs.files import csv_text, write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,23 +21,20 @@ if TYPE_CHECKING:
 
 SAVED_SIDE = 1024  # pixels: a larger image is saved reduced
 SAVED_NAME_BYTES = 200  # file systems take 255, of which the temporary name needs some
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts like this
 
 
 def table_text(predictions: Predictions) -> str:
     """The predictions as CSV: file, label, probability, the probability of each class, steps, error."""
     names = predictions.class_names
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["file", "label", "probability", *map(_cell, names), "steps", "error"])
+    rows = []
     for result in predictions.results:
         answer, prediction = result.to_json(), result.prediction
         if prediction is None:
-            writer.writerow([_cell(answer["file"]), "", "", *[""] * len(names), "", _cell(answer["error"])])
+            rows.append([answer["file"], "", "", *[""] * len(names), "", answer["error"]])
         else:
-            answers = [_cell(prediction.label), prediction.probability, *prediction.probabilities.tolist()]
-            writer.writerow([_cell(answer["file"]), *answers, "; ".join(prediction.steps), ""])
-    return table.getvalue()
+            answers = [prediction.label, prediction.probability, *prediction.probabilities.tolist()]
+            rows.append([answer["file"], *answers, "; ".join(prediction.steps), ""])
+    return csv_text(["file", "label", "probability", *names, "steps", "error"], rows)
 
 
 def save_pictures(results: Sequence[FileResult], folder: Path) -> None:
@@ -63,11 +58,6 @@ def save_pictures(results: Sequence[FileResult], folder: Path) -> None:
 def percent(probability: float) -> str:
     """A probability for people: "97.1 %"."""
     return f"{100 * probability:.1f} %"
-
-
-def _cell(text: str) -> str:
-    """Text that a spreadsheet shows and does not run."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _identity(path: Path) -> str:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import DataPlaces
 from imgclf.errors import ImgclfError
 from imgclf.evaluate import SplitName, evaluate
 from imgclf.images.decode import UnreadableImage
-from imgclf.places import data_folder, runs_folder
+from imgclf.places import runs_folder
 from imgclf.predict import Prediction, predict_arrays, predict_files
 from imgclf.runs.folder import read_json
 from imgclf.screen import Silent
@@ -33,7 +32,7 @@ def load_run(
     TensorFlow is imported here. Raises ImgclfError where there is no such run or its weights don't fit.
     """
     source = find_source(str(run), None, None, runs_folder(runs_dir))
-    return Run(open_trained(source, device, DataPlaces(data_folder(None)), Silent()), device)
+    return Run(open_trained(source, device, None, Silent()), device)
 
 
 class Run:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imgclf.datasets.base import DataPlaces, Split, Splits
+from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split, write_evaluation
@@ -20,9 +20,10 @@ from imgclf.evaluation.diagnosis import Diagnosis, diagnose
 from imgclf.experiment.load import LoadedExperiment, experiment_text, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems
 from imgclf.inference import Forward
+from imgclf.loading import load_splits
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model
-from imgclf.places import data_folder, runs_folder
+from imgclf.places import runs_folder
 from imgclf.recording import Recorder
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder, create_run_folder
@@ -71,7 +72,7 @@ def train(
     started, screen = time.monotonic(), screen or Silent()
     choose_kernels()
     loaded = load_experiment(str(config), overrides)
-    splits = loaded.experiment.dataset.load(DataPlaces(data_folder(data_dir), screen.progress), loaded.experiment.seed)
+    splits = load_splits(loaded.experiment, data_dir, screen)
     devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
     _check_data(loaded, splits, devices)
     model = _build(loaded.experiment, splits, devices)
@@ -166,6 +167,8 @@ def _write_start(
     overrides: Sequence[str],
 ) -> None:
     write_whole(run.experiment, experiment_text(experiment))
+    if splits.quarantine:
+        run.write_quarantine((str(one.file), one.reason) for one in splits.quarantine)
     run.update(
         status="running",
         name=loaded.name,
@@ -185,6 +188,7 @@ def _write_start(
             "image_shape": list(splits.train.pixels.image_shape),
             "targets": [{"name": one.name, "class_names": list(one.class_names)} for one in splits.targets],
             "images": _counts(splits),
+            "unreadable": len(splits.quarantine),
         },
     )
 
@@ -198,6 +202,8 @@ def _say_start(
     for note in splits.notes:
         recorder.say(f"data    {note}")
     recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
+    if splits.quarantine:
+        recorder.say(f"        {len(splits.quarantine):,} unreadable files are left out: {run.quarantine} lists them")
     recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
     recorder.say(f"run     {run.path}")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imgclf.datasets.base import DataPlaces, Target
+from imgclf.datasets.base import Target
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.inference import Forward
+from imgclf.loading import load_splits
 from imgclf.models.heads import build_model
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
@@ -71,7 +72,7 @@ def find_source(run: str | None, weights: Path | None, config: str | None, runs_
     return Source(None, load_experiment(config).experiment, weights, {})
 
 
-def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces, screen: Screen) -> Trained:
+def open_trained(source: Source, device: DeviceChoice | None, data_dir: str | Path | None, screen: Screen) -> Trained:
     """The model of ``source``, rebuilt from its experiment, with its weights, on this machine's device.
 
     Device and threads of the training don't bind: a run works wherever it is copied. Raises ImgclfError where the
@@ -85,7 +86,7 @@ def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces
         screen.say(f"trained on {trained_on}, used on {devices.kind}: digits may differ in the last places")
     if experiment.runtime.deterministic:
         make_deterministic(devices)
-    shape, targets = _shape_and_targets(source, places)
+    shape, targets = _shape_and_targets(source, data_dir, screen)
     classes = {target.name: len(target.class_names) for target in targets}
     image_shape = experiment.preprocessing.output_shape(shape)
     with computing_in(experiment.training.precision):
@@ -122,7 +123,9 @@ def _kind_of_training(record: dict[str, Any]) -> str:
     return "gpu" if any("GPU" in name for name in record["devices"]) else "cpu"
 
 
-def _shape_and_targets(source: Source, places: DataPlaces) -> tuple[ImageShape, tuple[Target, ...]]:
+def _shape_and_targets(
+    source: Source, data_dir: str | Path | None, screen: Screen
+) -> tuple[ImageShape, tuple[Target, ...]]:
     if source.record:
         height, width, channels = source.record["data"]["image_shape"]
         named = source.record["data"]["targets"]
@@ -131,5 +134,5 @@ def _shape_and_targets(source: Source, places: DataPlaces) -> tuple[ImageShape, 
     shape, targets = dataset.known_shape(), dataset.known_targets()
     if shape is not None and targets is not None:
         return shape, targets
-    splits = dataset.load(places, source.experiment.seed)
+    splits = load_splits(source.experiment, data_dir, screen)
     return splits.train.pixels.image_shape, splits.targets

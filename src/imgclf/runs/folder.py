@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.files import write_json, write_whole
+from imgclf.runs.files import csv_text, write_json, write_whole
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 COLUMNS = ("epoch", "step", "stage", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -60,6 +61,10 @@ class RunFolder:
         return self.path / "log.txt"
 
     @property
+    def quarantine(self) -> Path:
+        return self.path / "quarantine.csv"
+
+    @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 
@@ -79,6 +84,10 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(history)
         write_whole(self.metrics, text.getvalue())
+
+    def write_quarantine(self, files: Iterable[tuple[str, str]]) -> None:
+        """Write quarantine.csv: a row a file that is left out, and why."""
+        write_whole(self.quarantine, csv_text(["file", "reason"], files))
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.csv; empty cells are None. Raises ImgclfError where a cell is no number."""

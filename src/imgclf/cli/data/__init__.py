@@ -1,0 +1,7 @@
+"""`imgclf data`: one file a command, and its line here."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(help="The data of an experiment: what is in it, and where it comes from.", no_args_is_help=True)
