@@ -26,6 +26,10 @@ OFFLINE_MNIST = replace(MNIST, mirrors=(NOBODY,))
 OFFLINE_FASHION = replace(FASHION_MNIST, mirrors=(NOBODY,), system_folders=())
 
 
+def held_out(validation_size: float) -> Mnist:
+    return Mnist(name="mnist", validation_size=validation_size)
+
+
 @pytest.mark.parametrize("settings", [Mnist(name="mnist"), FashionMnist(name="fashion_mnist", validation_size=20)])
 def test_a_folder_of_ones_own_is_loaded(tmp_path: Path, small, settings: Mnist | FashionMnist) -> None:
     small.write(tmp_path / settings.name)
@@ -46,7 +50,7 @@ def test_a_folder_of_ones_own_is_loaded(tmp_path: Path, small, settings: Mnist |
 
 def test_no_pixel_is_copied_for_validation(tmp_path: Path, small) -> None:
     small.write(tmp_path / "mnist")
-    splits = load_idx_dataset(OFFLINE_MNIST, DataPlaces(tmp_path), 0.1, seed=1)
+    splits = load_idx_dataset(OFFLINE_MNIST, held_out(0.1), DataPlaces(tmp_path), seed=1)
     assert splits.validation is not None
     assert splits.train.pixels.pixels is splits.validation.pixels.pixels  # type: ignore[attr-defined]
 
@@ -55,8 +59,8 @@ def test_keras_cache_is_used_for_both(tmp_path: Path, small, keras_home: Path) -
     small.write(keras_home / "datasets" / "fashion-mnist")
     arrays = {"x_train": small.train_images, "y_train": small.train_labels}
     np.savez(keras_home / "datasets" / "mnist.npz", **arrays, x_test=small.test_images, y_test=small.test_labels)
-    mnist = load_idx_dataset(OFFLINE_MNIST, DataPlaces(tmp_path), 0, seed=0)
-    fashion = load_idx_dataset(OFFLINE_FASHION, DataPlaces(tmp_path), 0, seed=0)
+    mnist = load_idx_dataset(OFFLINE_MNIST, held_out(0), DataPlaces(tmp_path), seed=0)
+    fashion = load_idx_dataset(OFFLINE_FASHION, held_out(0), DataPlaces(tmp_path), seed=0)
     assert mnist.notes == (f"MNIST from {keras_home}/datasets/mnist.npz",)
     assert fashion.notes[0].startswith(f"Fashion-MNIST from {keras_home}/datasets/fashion-mnist (train-images")
     assert mnist.fingerprint == fashion.fingerprint
@@ -69,7 +73,7 @@ def test_debians_folder_is_used_and_a_broken_cache_before_it_is_told(tmp_path: P
     (cache / "t10k-images-idx3-ubyte.gz").unlink()
     small.write(tmp_path / "usr")
     fashion = replace(OFFLINE_FASHION, system_folders=(tmp_path / "usr",))
-    notes = load_idx_dataset(fashion, DataPlaces(tmp_path), 0, seed=0).notes
+    notes = load_idx_dataset(fashion, held_out(0), DataPlaces(tmp_path), seed=0).notes
     assert notes[0].startswith(f"Fashion-MNIST from {tmp_path / 'usr'} (")
     assert notes[1] == f"Fashion-MNIST: passed over {cache}: incomplete: lacks t10k-images-idx3-ubyte (plain or .gz)"
     assert FASHION_MNIST.system_folders == (Path("/usr/share/datasets/fashion-mnist"),)
@@ -78,7 +82,7 @@ def test_debians_folder_is_used_and_a_broken_cache_before_it_is_told(tmp_path: P
 def test_nowhere_names_every_place_every_file_and_every_mirror(tmp_path: Path, keras_home: Path) -> None:
     fashion = replace(OFFLINE_FASHION, mirrors=(NOBODY, "https://127.0.0.1:2/"), system_folders=(tmp_path / "usr",))
     with pytest.raises(ImgclfError) as caught:
-        load_idx_dataset(fashion, DataPlaces(tmp_path), 0.1, seed=0)
+        load_idx_dataset(fashion, held_out(0.1), DataPlaces(tmp_path), seed=0)
     assert str(caught.value).splitlines() == [
         "Fashion-MNIST: found in none of its places, and could not be downloaded",
         f"  looked in {tmp_path}/fashion_mnist: not there",
@@ -111,10 +115,10 @@ def test_what_is_nowhere_is_downloaded_once(
         thread.start()
         mirror = f"http://127.0.0.1:{server.server_port}/"
         mnist = replace(MNIST, mirrors=(mirror,), content_sha256=digests, content_bytes=sizes)
-        first = load_idx_dataset(mnist, DataPlaces(tmp_path / "data"), 0.1, seed=0)
+        first = load_idx_dataset(mnist, held_out(0.1), DataPlaces(tmp_path / "data"), seed=0)
         server.shutdown()
         thread.join()
-    again = load_idx_dataset(OFFLINE_MNIST, DataPlaces(tmp_path / "data"), 0.1, seed=0)
+    again = load_idx_dataset(OFFLINE_MNIST, held_out(0.1), DataPlaces(tmp_path / "data"), seed=0)
     assert first.notes == (*again.notes, f"MNIST: downloaded from {mirror}")
     assert first.fingerprint == again.fingerprint
 
@@ -123,7 +127,7 @@ def test_a_missing_test_file_shows_before_training(tmp_path: Path, small) -> Non
     small.write(tmp_path / "mnist")
     (tmp_path / "mnist" / "t10k-images-idx3-ubyte.gz").unlink()
     with pytest.raises(ImgclfError, match="incomplete: lacks t10k-images-idx3-ubyte"):
-        load_idx_dataset(OFFLINE_MNIST, DataPlaces(tmp_path), 0.1, seed=0)
+        load_idx_dataset(OFFLINE_MNIST, held_out(0.1), DataPlaces(tmp_path), seed=0)
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"])
@@ -135,13 +139,13 @@ def test_images_of_another_size_show_before_training(
     (tmp_path / "mnist" / f"{name}.gz").write_bytes(gzip.compress(to_idx(images[:, 1:, 4:])))
     problem = "images of MNIST must be 28 x 28 pixels; got 27 x 24 in the t"
     with pytest.raises(ImgclfError, match=problem):
-        load_idx_dataset(OFFLINE_MNIST, DataPlaces(tmp_path), 0.1, seed=0)
+        load_idx_dataset(OFFLINE_MNIST, held_out(0.1), DataPlaces(tmp_path), seed=0)
 
 
 def test_the_test_files_data_are_read_when_they_are_asked_for(tmp_path: Path, small) -> None:
     small.write(tmp_path / "mnist", gzipped=False)
     path = tmp_path / "mnist" / "t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    splits = load_idx_dataset(OFFLINE_MNIST, DataPlaces(tmp_path), 0.1, seed=0)
+    splits = load_idx_dataset(OFFLINE_MNIST, held_out(0.1), DataPlaces(tmp_path), seed=0)
     with pytest.raises(ImgclfError, match=f"{re.escape(str(path))}: cut short"):
         splits.load_test()

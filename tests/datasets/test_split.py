@@ -7,7 +7,8 @@ import pytest
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from imgclf.datasets.base import ArrayPixels, Split, Splits, Target
-from imgclf.datasets.split import build_splits, fingerprint, stratified_split
+from imgclf.datasets.mnist import Mnist
+from imgclf.datasets.split import build_splits, fingerprint, limited, stratified_split
 from imgclf.errors import ImgclfError
 
 LABELS = np.random.default_rng(3).choice(7, 1003, p=[0.4, 0.25, 0.15, 0.1, 0.05, 0.03, 0.02])
@@ -98,17 +99,16 @@ IMAGES = np.random.default_rng(1).integers(0, 256, (5000, 4, 3, 2), np.uint8)
 MANY_LABELS = np.arange(5000, dtype=np.int32)[:, np.newaxis] % 5
 
 
-def build(validation_size: float, seed: int = 0) -> Splits:
+def build(validation_size: float, seed: int = 0, limit: int | None = None, own: Split | None = None) -> Splits:
     whole = Split(ArrayPixels(IMAGES), MANY_LABELS)
-    target = Target("label", tuple("abcde"))
     return build_splits(
-        pixels=whole.pixels,
-        labels=whole.labels,
+        Mnist(name="mnist", validation_size=validation_size, limit_per_class=limit),
+        seed,
+        whole=whole,
+        validation=own,
         load_test=lambda: whole,
         test_images=5000,
-        targets=(target,),
-        validation_size=validation_size,
-        seed=seed,
+        targets=(Target("label", tuple("abcde")),),
         notes=("here",),
     )
 
@@ -148,3 +148,29 @@ def test_the_fingerprint_changes_with_one_pixel_one_label_and_the_shape() -> Non
         )
     }
     assert len(found) == 4
+
+
+def test_a_limit_keeps_as_many_of_each_class_for_training_and_for_the_test() -> None:
+    splits = build(0.1, limit=30)
+    assert splits.validation is not None
+    seen = np.concatenate([splits.train.labels[:, 0], splits.validation.labels[:, 0]])
+    assert np.bincount(seen).tolist() == [30] * 5
+    assert np.bincount(splits.validation.labels[:, 0]).tolist() == [3] * 5
+    assert splits.test_images == 150
+    assert np.bincount(splits.load_test().labels[:, 0]).tolist() == [30] * 5
+
+
+def test_a_limit_takes_the_same_images_for_every_seed_and_all_of_a_small_class() -> None:
+    assert build(0, seed=1, limit=9).fingerprint == build(0, seed=2, limit=9).fingerprint
+    labels = np.repeat(np.arange(3), [5, 50, 20])[:, np.newaxis].astype(np.int32)
+    some = limited(Split(ArrayPixels(IMAGES[:75]), labels), 20)
+    assert np.bincount(some.labels[:, 0]).tolist() == [5, 20, 20]
+    everything = limited(Split(ArrayPixels(IMAGES[:75]), labels), 50)
+    assert np.array_equal(everything.pixels.take(np.arange(75)), IMAGES[:75])
+
+
+def test_validation_images_that_the_data_brings_are_taken_as_they_are() -> None:
+    own = Split(ArrayPixels(IMAGES[:7]), MANY_LABELS[:7])
+    splits = build(0.1, own=own)
+    assert splits.validation is own
+    assert len(splits.train) == 5000

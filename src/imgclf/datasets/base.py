@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import Field
 
-from imgclf.settings import ImageShape, Settings
+from imgclf.settings import Count, ImageShape, Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,15 +23,19 @@ class Pixels(Protocol):
     @property
     def image_shape(self) -> ImageShape: ...
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8; float32 where people's own arrays hold fractions. The values are 0 to 255 either way."""
+
     def __len__(self) -> int: ...
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
-        """Images (len(indices), height, width, channels), uint8, in the order asked for."""
+        """Images (len(indices), height, width, channels) of ``dtype``, in the order asked for."""
 
 
 @dataclass(frozen=True)
 class ArrayPixels:
-    """Images of one uint8 array (images, height, width, channels) in memory."""
+    """Images of one uint8 array (images, height, width, channels), in memory or mapped from a file."""
 
     array: NDArray[np.uint8]
 
@@ -39,6 +43,10 @@ class ArrayPixels:
     def image_shape(self) -> ImageShape:
         height, width, channels = self.array.shape[1:]
         return height, width, channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
 
     def __len__(self) -> int:
         return len(self.array)
@@ -57,6 +65,10 @@ class SelectedPixels:
     @property
     def image_shape(self) -> ImageShape:
         return self.pixels.image_shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.pixels.dtype
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -85,11 +97,20 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Quarantined:
+    """A file of a data set that is left out, and why, without its name."""
+
+    file: Path
+    reason: str
+
+
+@dataclass(frozen=True)
 class Splits:
     """A loaded data set. The test split is read when ``load_test`` is called: once, after training.
 
     ``validation`` is None where ``validation_size`` is 0. ``fingerprint`` is the SHA-256 of the training and
     validation images and labels as they stand in the files. ``notes`` are lines for the user: where the data was found.
+    ``quarantine`` holds the files of all splits that could not be read.
     """
 
     train: Split
@@ -99,6 +120,7 @@ class Splits:
     targets: tuple[Target, ...]
     fingerprint: str
     notes: tuple[str, ...]
+    quarantine: tuple[Quarantined, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +141,11 @@ class DatasetSettings(Settings):
         0.1,
         description="How much of the training data is set aside for validation, stratified, by seed: a count of images "
         "or a fraction. 0: no validation.",
+    )
+    limit_per_class: Count | None = Field(
+        None,
+        description="For quick tries: at most so many images of each class in the training data (validation included), "
+        "and as many in the test data. null: all.",
     )
 
     def known_shape(self) -> ImageShape | None:

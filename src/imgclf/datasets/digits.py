@@ -34,13 +34,12 @@ class Digits(DatasetSettings):
         for_training, for_test = stratified_split(whole.labels[:, 0], TEST_FRACTION, TEST_SEED)
         train, test = select(whole, for_training), select(whole, for_test)
         return build_splits(
-            pixels=train.pixels,
-            labels=train.labels,
+            self,
+            seed,
+            whole=train,
             load_test=lambda: test,
             test_images=len(test),
             targets=TARGETS,
-            validation_size=self.validation_size,
-            seed=seed,
             notes=("digits from scikit-learn; a fixed fifth of each class is the test split",),
         )
 

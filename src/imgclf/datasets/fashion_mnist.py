@@ -61,4 +61,4 @@ class FashionMnist(DatasetSettings):
         # Imported here: numpy takes 150 ms, which a mistake in an experiment file should not cost.
         from imgclf.datasets.idx_dataset import load_idx_dataset
 
-        return load_idx_dataset(FASHION_MNIST, places, self.validation_size, seed)
+        return load_idx_dataset(FASHION_MNIST, self, places, seed)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import ArrayPixels, DataPlaces, Split, Splits
+from imgclf.datasets.base import ArrayPixels, DataPlaces, DatasetSettings, Split, Splits
 from imgclf.datasets.published import HEIGHT, WIDTH, IdxDataset
 from imgclf.datasets.sources import IDX_FILES, Miss, Part, Place, Source, find_source, keras_datasets_folder
 from imgclf.datasets.split import build_splits
 from imgclf.errors import ImgclfError
 
 
-def load_idx_dataset(dataset: IdxDataset, places: DataPlaces, validation_size: int | float, seed: int) -> Splits:
+def load_idx_dataset(dataset: IdxDataset, settings: DatasetSettings, places: DataPlaces, seed: int) -> Splits:
     """The training data, and a promise of the test data whose headers have been checked.
 
     Raises ImgclfError where the data set is found nowhere and cannot be downloaded, or a file is not what it should be.
@@ -23,15 +23,13 @@ def load_idx_dataset(dataset: IdxDataset, places: DataPlaces, validation_size: i
     source, notes = _find_or_download(dataset, places)
     test_images = _check_shape(dataset, source, "test")
     _check_shape(dataset, source, "train")
-    train = _read(dataset, source, "train")
     return build_splits(
-        pixels=train.pixels,
-        labels=train.labels,
+        settings,
+        seed,
+        whole=_read(dataset, source, "train"),
         load_test=lambda: _read(dataset, source, "test"),
         test_images=test_images,
         targets=dataset.targets,
-        validation_size=validation_size,
-        seed=seed,
         notes=(f"{dataset.title} from {source.describe()}", *notes),
     )
 

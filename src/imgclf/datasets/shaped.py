@@ -21,13 +21,16 @@ class ShapedPixels:
     image_shape: ImageShape
     fit: ImageFit
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.pixels.dtype
+
     def __len__(self) -> int:
         return len(self.pixels)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
-        taken = self.pixels.take(indices)
-        images = np.empty((len(indices), *self.image_shape), taken.dtype)
-        for position, image in enumerate(taken):
+        images = np.empty((len(indices), *self.image_shape), self.dtype)
+        for position, image in enumerate(self.pixels.take(indices)):
             images[position] = fit_image(image, self.fit)
         return images
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels, SelectedPixels, Split, Splits, Target
+from imgclf.datasets.base import DatasetSettings, Quarantined, SelectedPixels, Split, Splits, Target
 from imgclf.errors import ImgclfError
 
 _PURPOSE = 0x73706C6974  # "split": the second half of the key, so that other draws of the same seed are not these
+_LIMIT_SEED = 0  # not the experiment's: quick tries of several seeds are made on the same images
 _IMAGES_A_PIECE = 4096
 
 
@@ -39,26 +40,45 @@ def stratified_split(
 
 
 def build_splits(
+    settings: DatasetSettings,
+    seed: int,
     *,
-    pixels: Pixels,
-    labels: NDArray[np.int32],
+    whole: Split,
+    validation: Split | None = None,
     load_test: Callable[[], Split],
     test_images: int,
     targets: tuple[Target, ...],
-    validation_size: int | float,
-    seed: int,
     notes: tuple[str, ...],
+    digest: str | None = None,
+    quarantine: tuple[Quarantined, ...] = (),
 ) -> Splits:
-    """The loaded data set: validation set aside from ``pixels`` and ``labels`` (images, targets) by ``seed``.
+    """The loaded data set: validation set aside from ``whole`` by ``seed``, as ``settings`` ask for it.
 
-    Classes are kept in proportion by the first target. No image is copied.
+    A ``validation`` that the data set brings with it is taken as it is, and ``whole`` is the training data alone.
+    Classes are kept in proportion by the first target. No image is copied. ``digest`` is the fingerprint of ``whole``
+    where it is known without reading all images. With ``limit_per_class`` the test split is read here, to count it.
     """
-    whole = Split(pixels, labels)
-    train, validation = whole, None
-    if validation_size:
-        for_training, for_validation = stratified_split(labels[:, 0], validation_size, seed)
+    limit = settings.limit_per_class
+    if limit is not None:
+        whole, test = limited(whole, limit), limited(load_test(), limit)
+        validation = limited(validation, limit) if validation else None
+        load_test, test_images, digest = lambda: test, len(test), None
+    train = whole
+    if settings.validation_size and validation is None:
+        for_training, for_validation = stratified_split(whole.labels[:, 0], settings.validation_size, seed)
         train, validation = select(whole, for_training), select(whole, for_validation)
-    return Splits(train, validation, load_test, test_images, targets, fingerprint(whole), notes)
+    digest = digest or fingerprint(whole)
+    return Splits(train, validation, load_test, test_images, targets, digest, notes, quarantine)
+
+
+def limited(split: Split, limit: int) -> Split:
+    """At most ``limit`` images of each class of the first target, always the same ones; their order is kept."""
+    labels = split.labels[:, 0]
+    drawn = np.argsort(_philox(_LIMIT_SEED).random_raw(len(labels)), kind="stable")
+    by_class = drawn[np.argsort(labels[drawn], kind="stable")]
+    counts = np.bincount(labels)
+    rank_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return select(split, np.sort(by_class[rank_in_class < limit]))
 
 
 def select(split: Split, positions: NDArray[np.int64]) -> Split:
