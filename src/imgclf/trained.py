@@ -10,8 +10,9 @@ from imgclf.datasets.base import Target
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
+from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits
+from imgclf.loading import image_fit, load_splits
 from imgclf.models.heads import build_model
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
@@ -47,6 +48,11 @@ class Trained:
     image_shape: ImageShape
     devices: Devices
     forward: Forward
+
+    @property
+    def fit(self) -> ImageFit:
+        """How images are brought to ``image_shape``."""
+        return image_fit(self.source.experiment.preprocessing).completed(self.image_shape)
 
 
 def find_source(run: str | None, weights: Path | None, config: str | None, runs_dir: Path) -> Source:
