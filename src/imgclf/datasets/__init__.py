@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from imgclf.datasets.cifar10 import Cifar10
+from imgclf.datasets.cifar100 import Cifar100
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
 from imgclf.datasets.mnist import Mnist
 
-DatasetUnion = Annotated[Digits | Mnist | FashionMnist, Field(discriminator="name")]
+DatasetUnion = Annotated[Digits | Mnist | FashionMnist | Cifar10 | Cifar100, Field(discriminator="name")]
