@@ -1,8 +1,13 @@
-"""The augmentations. A new one costs one file, its import and its name here."""
+"""The list of augmentations: a new one is a file beside this one and its name in this union."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
+from imgclf.augmentation.flip import Flip
+from imgclf.augmentation.rotate import Rotate
 from imgclf.augmentation.shift import Shift
 
-# Becomes a union told apart by `name` with the second augmentation; `name` is asked for already, so files stay valid.
-AugmentationUnion = Shift
+AugmentationUnion = Annotated[Flip | Shift | Rotate, Field(discriminator="name")]

@@ -2,32 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from imgclf.augmentation.base import AugmentationSettings
-from imgclf.settings import Count
+from imgclf.augmentation.base import FillValue, GeometricSettings
+from imgclf.augmentation.geometry import Fill, Mode, filling, matrix
+from imgclf.settings import Count, Misfit
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+Share = Annotated[float, Field(ge=0, le=1)]
+BLACK = Fill("constant", 0.0)
 
-class Shift(AugmentationSettings):
-    """Moves each image by whole pixels, up or down and left or right; what comes in from outside is black."""
 
-    name: Literal["shift"] = Field(description="Move the image by whole pixels.")
-    pixels: Count = Field(2, description="The most that an image is moved in each direction, in pixels.")
+class Shift(GeometricSettings):
+    """Moves each image up or down and left or right: by whole pixels, or by a share of its height and width."""
+
+    name: Literal["shift"] = Field(description="Move the image.")
+    pixels: Count | None = Field(2, description="The most that an image is moved in each direction, in whole pixels.")
+    fraction: Share | tuple[Share, Share] | None = Field(
+        None,
+        description="In place of `pixels`: the most that an image is moved, as a share of its height and of its width "
+        "(one number: of both), between pixels too. 0: not that way.",
+    )
+    fill_mode: Mode | None = Field(
+        None,
+        description="What comes in from outside, as elsewhere. null: `constant` with `pixels`, `nearest` with "
+        "`fraction`.",
+    )
+    fill_value: FillValue = 0.0
 
     numbers: ClassVar[int] = 2
 
-    def apply(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    @model_validator(mode="after")
+    def _one_measure(self) -> Shift:
+        if self.fraction is not None and "pixels" not in self.model_fields_set:
+            object.__setattr__(self, "pixels", None)  # written so into the run's experiment, which loads again
+        if (self.pixels is None) == (self.fraction is None):
+            raise Misfit(("fraction",), "give pixels or fraction, one of them; null takes one away", (("pixels",),))
+        return self
+
+    def fill(self) -> Fill:
+        mode = self.fill_mode or ("nearest" if self.pixels is None else "constant")
+        return filling(mode, self.fill_value)
+
+    def matrices(self, numbers: tf.Tensor, height: int, width: int) -> tf.Tensor:
         import tensorflow as tf
 
-        # Every whole shift from -pixels to +pixels is equally likely.
-        offsets = tf.cast(numbers * (2 * self.pixels + 1), tf.int32)
+        if self.pixels is not None:
+            down, across = tf.unstack(tf.cast(self._offsets(numbers) - self.pixels, tf.float32), axis=1)
+        else:
+            vertical, horizontal = self.fraction if isinstance(self.fraction, tuple) else (self.fraction,) * 2
+            most = tf.constant([vertical, horizontal], tf.float32) * tf.constant([height, width], tf.float32)
+            down, across = tf.unstack((2 * numbers - 1) * most, axis=1)
+        return matrix((1.0, 0.0, across), (0.0, 1.0, down))
+
+    def apply(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        if self.pixels is None or self.fill() != BLACK:
+            return super().apply(images, numbers)
+        return self._moved_on_black(images, self._offsets(numbers))
+
+    def _moved_on_black(self, images: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
+        """Nothing to interpolate: pixels are copied, which takes less time."""
+        import tensorflow as tf
+
         height, width = images.shape[1:3]
         edge = [self.pixels, self.pixels]
         padded = tf.pad(images, [[0, 0], edge, edge, [0, 0]])
         rows = tf.gather(padded, offsets[:, :1] + tf.range(height), axis=1, batch_dims=1)
         return tf.gather(rows, offsets[:, 1:] + tf.range(width), axis=2, batch_dims=1)
+
+    def _offsets(self, numbers: tf.Tensor) -> tf.Tensor:
+        """Every whole number from 0 to twice the pixels is equally likely: int32 (batch, 2)."""
+        import tensorflow as tf
+
+        assert self.pixels is not None
+        return tf.cast(numbers * (2 * self.pixels + 1), tf.int32)
