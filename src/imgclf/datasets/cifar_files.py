@@ -26,7 +26,8 @@ _MOST_BYTES = 2**28  # all training images of CIFAR-100 in one pickle are 155 MB
 class _Place(Protocol):
     """Where the files lie."""
 
-    path: Path
+    @property
+    def path(self) -> Path: ...
 
     def names(self) -> set[str]:
         """The files that are there."""
