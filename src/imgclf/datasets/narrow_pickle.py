@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,11 @@ def read_narrow_pickle(content: bytes, path: Path) -> Any:
     Raises ImgclfError that names what the file holds beside dicts, lists, tuples, numbers, texts and uint8 arrays.
     """
     try:
-        return _Machine().run(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # pickletools reads old texts with their escapes, also those of damaged files
+            return _Machine().run(content)
     except _RefusedError as error:
         hint = f"Nothing of the file was run. {GET_AGAIN}"
         raise ImgclfError(f"{path}: not a pickle of plain arrays: holds {error}", hint=hint) from error

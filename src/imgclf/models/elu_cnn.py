@@ -1,4 +1,4 @@
-"""The convolutional network with ELU, batch normalisation, weight decay and growing dropout of many CIFAR-10 tutorials."""
+"""The network with ELU, batch normalisation, weight decay and growing dropout of many CIFAR-10 tutorials."""
 
 from __future__ import annotations
 
