@@ -9,5 +9,6 @@ from pydantic import Field
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
 from imgclf.datasets.mnist import Mnist
+from imgclf.datasets.quickdraw import QuickDraw
 
-DatasetUnion = Annotated[Digits | Mnist | FashionMnist, Field(discriminator="name")]
+DatasetUnion = Annotated[Digits | Mnist | FashionMnist | QuickDraw, Field(discriminator="name")]
