@@ -11,5 +11,9 @@ from imgclf.datasets.cifar100 import Cifar100
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
 from imgclf.datasets.mnist import Mnist
+from imgclf.datasets.quickdraw import QuickDraw
 
-DatasetUnion = Annotated[Digits | Mnist | FashionMnist | Cifar10 | Cifar100, Field(discriminator="name")]
+DatasetUnion = Annotated[
+    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | QuickDraw,
+    Field(discriminator="name"),
+]
