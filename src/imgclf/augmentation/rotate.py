@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Rotate(GeometricSettings):
-    """Turns each image about its centre by an angle from -degrees to +degrees (clockwise), each equally likely."""
+    """Turns each image about its centre by an angle from -degrees to +degrees, each equally likely."""
 
     name: Literal["rotate"] = Field(description="Turn the image about its centre.")
     degrees: float = Field(10.0, gt=0, le=180, description="The most that an image is turned either way, in degrees.")
@@ -33,4 +33,4 @@ class Rotate(GeometricSettings):
 
         angle = between(numbers[:, 0], -math.radians(self.degrees), math.radians(self.degrees))
         sine, cosine = tf.sin(angle), tf.cos(angle)
-        return matrix((cosine, sine, 0.0), (-sine, cosine, 0.0))
+        return matrix((cosine, -sine, 0.0), (sine, cosine, 0.0))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Shear(GeometricSettings):
     """Slants each image by an angle from -degrees to +degrees, as Keras' ``shear_range`` does.
 
-    Columns slide up or down by the sine of the angle times their distance from the centre, and move together by its
-    cosine.
+    Rows slide left or right by the sine of the angle times their distance from the centre; what is seen of the height
+    is its cosine.
     """
 
     name: Literal["shear"] = Field(description="Slant the image.")
@@ -36,4 +36,4 @@ class Shear(GeometricSettings):
         import tensorflow as tf
 
         angle = between(numbers[:, 0], -math.radians(self.degrees), math.radians(self.degrees))
-        return matrix((tf.cos(angle), 0.0, 0.0), (-tf.sin(angle), 1.0, 0.0))
+        return matrix((1.0, -tf.sin(angle), 0.0), (0.0, tf.cos(angle), 0.0))
