@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from imgclf.experiment.problems import ExperimentError, nearest_several
 from imgclf.experiment.schema import Experiment, schedule_problems
@@ -143,3 +144,33 @@ def test_the_digest_is_that_of_what_is_trained(one: str, other: str, same: bool)
 def test_several_near_names_come_with_the_likeliest_first() -> None:
     assert nearest_several("Lenet-Mnits", ["digits", "lenet_digits", "lenet_mnist", "mlp"])[0] == "lenet_mnist"
     assert nearest_several("zzz", ["lenet", "mlp"]) == []
+
+
+def test_an_augmentation_may_be_its_name_alone_and_lists_keep_their_order() -> None:
+    experiment = load(HEAD % 0.1 + "augmentation: [cutout, {name: shift, fraction: [0.1, 0]}, flip]\n")
+    assert [one.name for one in experiment.augmentation] == ["cutout", "shift", "flip"]
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "found"),
+    [
+        ("[mixup, flip]", []),
+        ("[flip, cutmix, mixup, cutmix]", ["augmentation[2]", "augmentation[3]"]),
+        ("[{name: shift, pixels: 2, fraction: 0.1}]", ["augmentation[0].fraction"]),
+        ("[{name: shift, pixels: null}]", ["augmentation[0].fraction"]),
+        ("[{name: flip, horizontal: false}]", ["augmentation[0]"]),
+        ("[{name: zoom, range: [1.2, 0.8]}]", ["augmentation[0].range"]),
+        ("[{name: scale_jitter, scales: [2, 1]}]", ["augmentation[0].scales"]),
+        ("[{name: rotate, fill_mode: black}]", ["augmentation[0].fill_mode"]),
+    ],
+)
+def test_what_an_augmentation_cannot_do_is_named(augmentation: str, found: list[str]) -> None:
+    assert keys(HEAD % 0.1 + f"augmentation: {augmentation}\n") == found
+
+
+@pytest.mark.parametrize("shift", ["shift", "{name: shift, pixels: 2}", "{name: shift, fraction: 0.1}"])
+def test_a_shift_written_out_in_full_loads_again_as_the_same(shift: str) -> None:
+    experiment = load(HEAD % 0.1 + f"augmentation: [{shift}]\n")
+    again = load(yaml.safe_dump(experiment.complete()))
+    assert again.augmentation == experiment.augmentation
+    assert again.digest() == experiment.digest()

@@ -67,6 +67,17 @@ class GeometricSettings(AugmentationSettings):
         return resample(images, self.matrices(numbers, height, width), self.fill() or NOTHING)
 
 
+class MixingSettings(AugmentationSettings):
+    """An augmentation that mixes each image and its label with those of its partner: the next image of the batch.
+
+    The batch that ``apply`` gets is one image longer than its result: the last one is there as a partner alone.
+    """
+
+    @abstractmethod
+    def own(self, numbers: tf.Tensor, height: int, width: int) -> tf.Tensor:
+        """The share of its own label that each image keeps: float32 (batch,), in [0, 1]."""
+
+
 class Draws:
     """The random numbers of every image in every epoch: a function of (seed, epoch, image) and of nothing else.
 
@@ -102,14 +113,58 @@ class Draws:
 
 
 def augment(augmentations: tuple[AugmentationSettings, ...], images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-    """The images after every augmentation of the list, in its order; each takes its own columns of ``numbers``."""
+    """The images after every augmentation of the list, in its order; each takes its own columns of ``numbers``.
+
+    Where the list ``mixes``, the batch ends with a partner for its last image, which is not in the result.
+    """
     for group in _groups(augmentations):
-        if len(group) == 1:
-            augmentation, part = group[0]
-            images = augmentation.apply(images, numbers[:, part])
-        else:
+        if len(group) > 1:
             images = _apply_as_one(group, images, numbers)
+            continue
+        augmentation, part = group[0]
+        images = augmentation.apply(images, numbers[:, part])
+        if isinstance(augmentation, MixingSettings):
+            numbers = numbers[:-1]
     return images
+
+
+def mixes(augmentations: tuple[AugmentationSettings, ...]) -> bool:
+    """Whether images get partners, and labels shares."""
+    return any(isinstance(one, MixingSettings) for one in augmentations)
+
+
+def own_shares(
+    augmentations: tuple[AugmentationSettings, ...], numbers: tf.Tensor, height: int, width: int
+) -> tf.Tensor:
+    """The share of its own label that each image keeps in a list that ``mixes``: float32 (batch,).
+
+    ``numbers``: (batch + 1, width), as for ``augment``.
+    """
+    (mixing, part), *_ = [entry for entry in _columns(augmentations) if isinstance(entry[0], MixingSettings)]
+    assert isinstance(mixing, MixingSettings)
+    return mixing.own(numbers[:-1, part], height, width)
+
+
+def augmented_images(
+    augmentations: tuple[AugmentationSettings, ...],
+    images: NDArray[np.uint8],
+    indices: NDArray[np.int64],
+    seed: int,
+    epoch: int,
+) -> NDArray[np.uint8]:
+    """What training with ``seed`` sees of these images in an epoch: uint8 (batch, height, width, channels).
+
+    ``indices`` are the images' positions in the training split. They are taken as one batch: where the list mixes, the
+    partner of each is the next, and of the last the first.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    numbers = Draws(augmentations, int(indices.max()) + 1, seed).take(epoch, indices)
+    if mixes(augmentations):
+        images, numbers = (np.concatenate([array, array[:1]]) for array in (images, numbers))
+    result: NDArray[np.uint8] = augment(augmentations, tf.constant(images), tf.constant(numbers)).numpy()
+    return result
 
 
 Columns = list[tuple[AugmentationSettings, slice]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from imgclf.augmentation.base import GeometricSettings
-from imgclf.augmentation.geometry import matrix
+from imgclf.augmentation.geometry import matrix, mirrored
 from imgclf.settings import Misfit
 
 if TYPE_CHECKING:
@@ -39,13 +39,9 @@ class Flip(GeometricSettings):
         return matrix((across, 0.0, 0.0), (0.0, down, 0.0))
 
     def apply(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-        import tensorflow as tf
-
-        for axis, wanted in ((2, self.horizontal), (1, self.vertical)):
-            if wanted:
-                flipped = self._flipped(numbers)[2 - axis][:, None, None, None] > 0
-                images = tf.where(flipped, tf.reverse(images, [axis]), images)
-        return images
+        across, down = self._flipped(numbers)
+        images = mirrored(images, across, 2) if self.horizontal else images
+        return mirrored(images, down, 1) if self.vertical else images
 
     def _flipped(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """1.0 for an image that is mirrored horizontally, vertically, else 0.0; (batch,) each."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from imgclf.augmentation.base import FillMode, FillValue, GeometricSettings
 from imgclf.augmentation.geometry import Fill, filling, matrix
+from imgclf.augmentation.ranges import between
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -30,6 +31,6 @@ class Rotate(GeometricSettings):
     def matrices(self, numbers: tf.Tensor, height: int, width: int) -> tf.Tensor:  # noqa: ARG002
         import tensorflow as tf
 
-        angle = (2 * numbers[:, 0] - 1) * math.radians(self.degrees)
+        angle = between(numbers[:, 0], -math.radians(self.degrees), math.radians(self.degrees))
         sine, cosine = tf.sin(angle), tf.cos(angle)
-        return matrix((cosine, sine, 0.0), (-sine, cosine, 0.0))
+        return matrix((cosine, -sine, 0.0), (sine, cosine, 0.0))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from imgclf.augmentation.base import FillValue, GeometricSettings
-from imgclf.augmentation.geometry import Fill, Mode, filling, matrix
+from imgclf.augmentation.geometry import Fill, Mode, filling, matrix, moved, whole_offsets, whole_shifts
+from imgclf.augmentation.ranges import between
 from imgclf.settings import Count, Misfit
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 Share = Annotated[float, Field(ge=0, le=1)]
-BLACK = Fill("constant", 0.0)
 
 
 class Shift(GeometricSettings):
@@ -49,34 +49,16 @@ class Shift(GeometricSettings):
         return filling(mode, self.fill_value)
 
     def matrices(self, numbers: tf.Tensor, height: int, width: int) -> tf.Tensor:
-        import tensorflow as tf
-
         if self.pixels is not None:
-            down, across = tf.unstack(tf.cast(self._offsets(numbers) - self.pixels, tf.float32), axis=1)
-        else:
-            vertical, horizontal = self.fraction if isinstance(self.fraction, tuple) else (self.fraction,) * 2
-            most = tf.constant([vertical, horizontal], tf.float32) * tf.constant([height, width], tf.float32)
-            down, across = tf.unstack((2 * numbers - 1) * most, axis=1)
+            return whole_shifts(numbers, self.pixels)
+        vertical, horizontal = self.fraction if isinstance(self.fraction, tuple) else (self.fraction,) * 2
+        assert vertical is not None
+        assert horizontal is not None
+        down = between(numbers[:, 0], -vertical * height, vertical * height)
+        across = between(numbers[:, 1], -horizontal * width, horizontal * width)
         return matrix((1.0, 0.0, across), (0.0, 1.0, down))
 
     def apply(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-        if self.pixels is None or self.fill() != BLACK:
+        if self.pixels is None or self.fill().mode != "constant":
             return super().apply(images, numbers)
-        return self._moved_on_black(images, self._offsets(numbers))
-
-    def _moved_on_black(self, images: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
-        """Nothing to interpolate: pixels are copied, which takes less time."""
-        import tensorflow as tf
-
-        height, width = images.shape[1:3]
-        edge = [self.pixels, self.pixels]
-        padded = tf.pad(images, [[0, 0], edge, edge, [0, 0]])
-        rows = tf.gather(padded, offsets[:, :1] + tf.range(height), axis=1, batch_dims=1)
-        return tf.gather(rows, offsets[:, 1:] + tf.range(width), axis=2, batch_dims=1)
-
-    def _offsets(self, numbers: tf.Tensor) -> tf.Tensor:
-        """Every whole number from 0 to twice the pixels is equally likely: int32 (batch, 2)."""
-        import tensorflow as tf
-
-        assert self.pixels is not None
-        return tf.cast(numbers * (2 * self.pixels + 1), tf.int32)
+        return moved(images, whole_offsets(numbers, self.pixels), self.pixels, self.fill_value)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from imgclf.augmentation import AugmentationUnion
+from imgclf.augmentation.base import mixes
 from imgclf.datasets import DatasetUnion
 from imgclf.datasets.base import Target
 from imgclf.experiment.problems import KeyPath
@@ -75,7 +76,7 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Experiment:
-        problems = [*_validation_problems(self), *schedule_problems(self)]
+        problems = [*_validation_problems(self), *schedule_problems(self), *_mixing_problems(self)]
         shape, targets = self.dataset.known_shape(), self.dataset.known_targets()
         problems += shape_problems(self, shape) if shape else []
         problems += class_problems(self, targets) if targets else []
@@ -156,6 +157,15 @@ def schedule_problems(experiment: Experiment, images: int | None = None) -> list
             others = stage.places("schedule", "warmup_epochs") + stage.places("epochs") + stage.places("steps")
             problems.append(Misfit(stage.path("schedule", "warmup_epochs"), message, others))
     return _once(problems)
+
+
+def _mixing_problems(experiment: Experiment) -> list[Misfit]:
+    """A second augmentation that mixes images: the label of an image would have to be one of four."""
+    mixing = [(i, one.name) for i, one in enumerate(experiment.augmentation) if mixes((one,))]
+    return [
+        Misfit(("augmentation", i), f"{name} mixes images a second time, after {mixing[0][1]}; take one of them out")
+        for i, name in mixing[1:]
+    ]
 
 
 def _validation_problems(experiment: Experiment) -> list[Misfit]:
