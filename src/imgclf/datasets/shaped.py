@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels
+from imgclf.datasets.base import Pixels, file_behind
 from imgclf.settings import ImageShape
 
 
@@ -33,6 +33,9 @@ class ShapedPixels:
         for position, image in enumerate(self.pixels.take(indices)):
             images[position] = to_shape(image, self.image_shape)
         return images
+
+    def name_of(self, index: int) -> str | None:
+        return file_behind(self.pixels, index)
 
 
 def shaped(pixels: Pixels, image_shape: ImageShape) -> Pixels:
