@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -32,6 +32,19 @@ class Pixels(Protocol):
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """Images (len(indices), height, width, channels) of ``dtype``, in the order asked for."""
+
+
+@runtime_checkable
+class Named(Protocol):
+    """What pixels have besides, whose images come from a file each."""
+
+    def name_of(self, index: int) -> str | None:
+        """The file behind an image, as the user knows it; None where an image has no file of its own."""
+
+
+def file_behind(pixels: Pixels, index: int) -> str | None:
+    """The file behind an image, or None where the pixels name none."""
+    return pixels.name_of(int(index)) if isinstance(pixels, Named) else None
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,9 @@ class SelectedPixels:
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         return self.pixels.take(self.positions[indices])
+
+    def name_of(self, index: int) -> str | None:
+        return file_behind(self.pixels, int(self.positions[index]))
 
 
 @dataclass(frozen=True)
