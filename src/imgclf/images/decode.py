@@ -208,17 +208,16 @@ def _orientation(image: ImageFile) -> int:
     """The EXIF orientation, 1 where there is none. Pillow turns a TIFF by itself, and says its size accordingly."""
     from PIL import Image
 
-    if image.format == "TIFF":
-        return 1
     try:
         if image.format == "PNG" and "exif" not in image.info and (exif := late_exif(image)):
             image.info["exif"] = exif
         with _WARNINGS_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            orientation = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)  # that of PNG would decode the pixels
+            # Asked of a PNG itself, it would decode the pixels. A TIFF keeps the answer, and won't warn of it later.
+            orientation = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)
     except Exception:  # Metadata may be rubbish in a dozen ways; the pixels do not depend on it.
         return 1
-    return orientation if orientation in range(1, 9) else 1
+    return orientation if orientation in range(1, 9) and image.format != "TIFF" else 1
 
 
 def _in_one_line(error: Exception) -> str:

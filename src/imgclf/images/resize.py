@@ -71,8 +71,8 @@ def _averaged(image: NDArray[Any], height: int, width: int, extent: tuple[float,
     """Averaged by area, the last row and column in part: given factors and no size, OpenCV takes them as they are."""
     import cv2
 
-    factors = {"fx": width / extent[1], "fy": height / extent[0]}
-    scaled = np.asarray(cv2.resize(image, None, interpolation=cv2.INTER_AREA, **factors))
+    fx, fy = width / extent[1], height / extent[0]
+    scaled = np.asarray(cv2.resize(image, None, fx=fx, fy=fy, interpolation=cv2.INTER_AREA))
     return scaled[:height, :width].reshape(height, width, image.shape[2])
 
 
