@@ -8,6 +8,7 @@ of its size, which leaves out most of the work (see ``_reduce``).
 from __future__ import annotations
 
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ ORIENTATION_TAG = 0x0112  # EXIF 2.3, section 4.6.4
 # Pillow warns of broken metadata that the pixels do not depend on. Python keeps its warning filters for the whole
 # process, so one thread at a time may set them aside.
 _WARNINGS_LOCK = threading.Lock()
+
+# What it logs of a damaged TIFF, it also raises; without a handler, Python would print it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class UnreadableImage(ImgclfError):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-PNG_SIGNATURE_BYTES = 8
-PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 TIFF_STRIPS = ((273, 279), (324, 325))  # offsets and byte counts of strips and of tiles: TIFF 6.0, sections 3 and 15
 
 _complaints = threading.local()
@@ -26,6 +26,16 @@ def check_parts(image: ImageFile, stream: BinaryIO) -> None:
         _check_png(stream)
     elif image.format == "TIFF":
         _check_strips(image, stream)
+
+
+def without_metadata(stream: BinaryIO) -> bytes:
+    """A PNG that ``check_parts`` found whole, with nothing but its pixels for a library to complain of."""
+    parts = [PNG_SIGNATURE]
+    for kind, start, length in _png_chunks(stream):
+        if kind in PNG_PIXEL_CHUNKS:
+            stream.seek(start - 8)
+            parts.append(stream.read(length + 12))
+    return b"".join(parts)
 
 
 def late_exif(image: ImageFile) -> bytes | None:
@@ -61,7 +71,7 @@ class _Chunk(NamedTuple):
 
 def _png_chunks(stream: Any) -> Iterator[_Chunk]:
     """The chunks up to IEND or the file's end."""
-    position = PNG_SIGNATURE_BYTES
+    position = len(PNG_SIGNATURE)
     kind = b""
     while kind != b"IEND":
         stream.seek(position)
@@ -75,15 +85,18 @@ def _png_chunks(stream: Any) -> Iterator[_Chunk]:
 
 def _check_png(stream: BinaryIO) -> None:
     """Refuse wrong checksums of what makes the pixels (PNG, section 5.3); Pillow skips those of the pixels."""
+    kind = b""
     with _kept_position(stream):
-        for chunk in _png_chunks(stream):
-            if chunk.kind in PNG_PIXEL_CHUNKS:
-                stream.seek(chunk.start)
-                content, checksum = stream.read(chunk.length), stream.read(4)
+        for kind, start, length in _png_chunks(stream):
+            if kind in PNG_PIXEL_CHUNKS:
+                stream.seek(start)
+                content, checksum = stream.read(length), stream.read(4)
                 if len(checksum) < 4:
-                    raise EOFError(f"its {chunk.kind.decode()} part is cut off")
-                if zlib.crc32(content, zlib.crc32(chunk.kind)) != int.from_bytes(checksum, "big"):
-                    raise ValueError(f"wrong checksum of its {chunk.kind.decode()} part at byte {chunk.start}")
+                    raise EOFError(f"its {kind.decode()} part is cut off")
+                if zlib.crc32(content, zlib.crc32(kind)) != int.from_bytes(checksum, "big"):
+                    raise ValueError(f"wrong checksum of its {kind.decode()} part at byte {start}")
+    if kind != b"IEND":
+        raise EOFError("its end is missing")
 
 
 def _check_strips(image: ImageFile, stream: BinaryIO) -> None:
