@@ -23,7 +23,10 @@ from imgclf.inference import Forward
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model
 from imgclf.places import data_folder, runs_folder
+from imgclf.preprocessing import Preprocessing
+from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.recording import Recorder
+from imgclf.runs.arrays import save_arrays
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.provenance import peak_memory, provenance
@@ -83,12 +86,14 @@ def train(
         _write_start(run, loaded, experiment, splits, devices, model, overrides)
         _say_start(recorder, run, experiment, splits, devices, model)
         run.write_metrics([])
+        preprocessing = _fit_preprocessing(run, experiment, splits, model, recorder, screen)
+        task = _task(experiment, splits, devices, model, preprocessing)
         training_started = time.monotonic()
-        outcome = fit(_task(experiment, splits, devices, model), recorder)
+        outcome = fit(task, recorder)
         run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
         recorder.draw_graph(model)
         _refuse_not_finite(outcome, run)
-        report, diagnosis = _finish(run, experiment, splits, model, recorder, outcome)
+        report, diagnosis = _finish(run, task, splits, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
 
 
@@ -203,14 +208,30 @@ def _say_start(
     recorder.say(f"run     {run.path}")
 
 
-def _task(experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model) -> Task:
+def _fit_preprocessing(
+    run: RunFolder, experiment: Experiment, splits: Splits, model: keras.Model, recorder: Recorder, screen: Screen
+) -> Preprocessing:
+    """The preprocessing, fitted on the training images and stored in the run, where there is something to fit."""
+    train, settings = _images(splits.train, model), experiment.preprocessing
+    fitted = fit_preprocessing(settings, train.pixels, model.input_shape[1:], screen.progress)
+    for note in fitted.notes:
+        recorder.say(f"fitted  {note}")
+    if fitted.record:
+        sha256 = save_arrays(run.preprocessing, fitted.preprocessing.fitted)
+        run.update(preprocessing={**fitted.record, "sha256": sha256})
+    return fitted.preprocessing
+
+
+def _task(
+    experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model, preprocessing: Preprocessing
+) -> Task:
     stages = experiment.training.resolved_stages()
     return Task(
         model=model,
         strategy=devices.strategy,
         settings=experiment.training,
         stages=stages,
-        preprocessing=experiment.preprocessing,
+        preprocessing=preprocessing,
         augmentations=experiment.augmentation,
         train=_images(splits.train, model),
         validation=_images(splits.validation, model) if splits.validation else None,
@@ -242,15 +263,15 @@ def _refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
 
 
 def _finish(
-    run: RunFolder, experiment: Experiment, splits: Splits, model: keras.Model, recorder: Recorder, outcome: Outcome
+    run: RunFolder, task: Task, splits: Splits, recorder: Recorder, outcome: Outcome
 ) -> tuple[dict[str, Any], Diagnosis]:
     """Evaluate the final weights on the test split and write what the run leaves."""
     for reason in outcome.stopped:
         recorder.say(reason)
-    if experiment.training.tensorboard.projector and splits.validation is not None:
-        recorder.project(*_features(model, experiment, splits))
-    forward = Forward(model, experiment.preprocessing.scale)
-    evaluation = evaluate_split(forward, splits, "test", model.input_shape[1:])
+    if task.settings.tensorboard.projector and task.validation is not None:
+        recorder.project(*_features(task, task.validation, splits))
+    forward = Forward(task.model, task.preprocessing.apply)
+    evaluation = evaluate_split(forward, splits, "test", task.model.input_shape[1:])
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     diagnosis = diagnose(outcome.history, 1 / len(splits.targets[0].class_names))
@@ -265,14 +286,12 @@ def _finish(
     return evaluation.report, diagnosis
 
 
-def _features(model: keras.Model, experiment: Experiment, splits: Splits) -> tuple[Any, list[str]]:
-    """The validation images' features, float32 (images, numbers), and their class names."""
+def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, list[str]]:
+    """The images' features, float32 (images, numbers), and their class names."""
     import keras
 
-    assert splits.validation is not None
-    body = keras.Model(model.inputs, model.layers[-1].input)
-    images = _images(splits.validation, model)
-    features = Forward(body, experiment.preprocessing.scale).logits(images.pixels)[0]
+    body = keras.Model(task.model.inputs, task.model.layers[-1].input)
+    features = Forward(body, task.preprocessing.apply).logits(images.pixels)[0]
     names = splits.targets[0].class_names
     return features.reshape(len(features), -1), [names[label] for label in images.labels[:, 0]]
 

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.datasets.base import DataPlaces, Target
+from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.inference import Forward
 from imgclf.models.heads import build_model
+from imgclf.preprocessing import Preprocessing
+from imgclf.preprocessing.fit import fit as fit_preprocessing
+from imgclf.runs.arrays import load_arrays
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights
@@ -91,7 +95,25 @@ def open_trained(source: Source, device: DeviceChoice | None, places: DataPlaces
     with computing_in(experiment.training.precision):
         model = build_model(experiment.model, image_shape, classes)
     load_weights(model, source.weights)
-    return Trained(source, targets, image_shape, devices, Forward(model, experiment.preprocessing.scale))
+    preprocessing = _preprocessing(source, image_shape, places, screen)
+    return Trained(source, targets, image_shape, devices, Forward(model, preprocessing.apply))
+
+
+def _preprocessing(source: Source, image_shape: ImageShape, places: DataPlaces, screen: Screen) -> Preprocessing:
+    """The preprocessing as the run stored it; of weights without a run, fitted anew, which the user is told."""
+    settings = source.experiment.preprocessing
+    arrays = settings.arrays(image_shape)
+    if not arrays:
+        return Preprocessing(settings)
+    if source.run is not None:
+        recorded = source.record.get("preprocessing") or {}
+        return Preprocessing(settings, load_arrays(source.run.preprocessing, arrays, recorded.get("sha256")))
+    train = source.experiment.dataset.load(places, source.experiment.seed).train
+    fitted = fit_preprocessing(settings, shaped(train.pixels, image_shape), image_shape, screen.progress)
+    screen.say(f"{source.weights} came without its preprocessing, and this may differ from it; fitted anew:")
+    for note in fitted.notes:
+        screen.say(f"fitted  {note}")
+    return fitted.preprocessing
 
 
 def _source_of_run(run: RunFolder) -> Source:
