@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_NUMBERS = 4096  # of an image: 64x64 grey, 36x36 in colour
 MOST_IMAGES = 20_000
+FIT_BYTES = 40  # for each number of the matrix while it is fitted; measured: 44 for images of 32x32x3, pieces included
 
 
 class _Whitening(Settings):
@@ -44,8 +45,8 @@ class _Whitening(Settings):
         shape = "x".join(map(str, image_shape))
         return (
             f"images of {shape} are {numbers:,} numbers each, and at most {MOST_NUMBERS:,} are whitened: the matrix of "
-            f"{numbers:,} x {numbers:,} would take {_size(4 * numbers**2)} in the run and {_size(32 * numbers**2)} of "
-            "memory while it is fitted; set preprocessing.size"
+            f"{numbers:,} x {numbers:,} would take {_size(4 * numbers**2)} in the run and about "
+            f"{_size(FIT_BYTES * numbers**2)} of memory while it is fitted; set preprocessing.size"
         )
 
     def images_to_fit(self, images: int) -> int:
