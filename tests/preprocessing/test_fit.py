@@ -67,6 +67,14 @@ def test_it_says_what_was_fitted_on_how_many_images(images: np.ndarray) -> None:
     assert told == [("fitting featurewise normalization", 400, 400), ("fitting zca whitening", 100, 100)]
 
 
+def test_fewer_images_than_numbers_are_warned_of(images: np.ndarray) -> None:
+    whitening = {"name": "pca", "images": 90}
+    assert fit(PreprocessingSettings(whitening=whitening), Watched(images), SHAPE).notes == (
+        "pca whitening on 90 of 400 training images, evenly spread",
+        "warning: 90 images tell no variances of 90 numbers each; raise epsilon",
+    )
+
+
 @pytest.mark.parametrize("settings", [{}, {"normalization": {"name": "samplewise"}}])
 def test_where_nothing_is_fitted_no_image_is_read(images: np.ndarray, settings: dict[str, dict[str, str]]) -> None:
     pixels = Watched(images)

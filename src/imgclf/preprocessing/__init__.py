@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from imgclf.preprocessing.normalization import NormalizationUnion
-from imgclf.preprocessing.whitening import WhiteningUnion
+from imgclf.preprocessing.whitening import MOST_NUMBERS, WhiteningUnion
 from imgclf.settings import Count, ImageShape, Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class PreprocessingSettings(Settings):
     whitening: WhiteningUnion | None = Field(
         None,
         description="Correlations that the pixels are freed of after `normalization`: fitted on the training images, "
-        "stored in the run. null: none.",
+        "stored in the run as a matrix of (height x width x channels)^2 numbers, for images of at most "
+        f"{MOST_NUMBERS:,} numbers (64x64 grey, 36x36 in colour). null: none.",
     )
 
     @property

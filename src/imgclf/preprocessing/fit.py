@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,8 @@ def fit(
             arrays = part.fit(Pieces(pixels, image_shape, done.apply, count, report))
             record[key] = {"name": part.name, "images": count}
             notes.append(f"{what} on {_of(count, len(pixels))}")
+            if key == "whitening" and count <= (numbers := math.prod(image_shape)):
+                notes.append(f"warning: {count:,} images tell no variances of {numbers:,} numbers each; raise epsilon")
         done = Preprocessing(done.settings.model_copy(update={key: part}), {**done.fitted, **arrays})
     return Fit(done, record, tuple(notes))
 

@@ -71,9 +71,9 @@ class Samplewise(_Normalization):
 
 
 class Featurewise(_Normalization):
-    """Each channel by its mean and deviation over the training images.
+    """Each channel by its mean and deviation over all training images: featurewise_* of Keras 2.
 
-    These are featurewise_center and featurewise_std_normalization of Keras 2. They are fitted on every training image.
+    Training images are those of the training split alone.
     """
 
     name: Literal["featurewise"] = Field(description="Each channel by its mean and deviation over all training images.")

@@ -92,10 +92,9 @@ class _Whitening(Settings):
 
 
 class Zca(_Whitening):
-    """ZCA whitening: the whitened image that is nearest to the image (Bell and Sejnowski, 1997).
+    """ZCA whitening: less the mean training image, then the nearest white image (Bell and Sejnowski, 1997).
 
-    The mean training image is subtracted first: each pixel's own mean, where Keras 2 subtracts that of the channel. A
-    run stores a matrix of (height x width x channels)^2 numbers; 4,096 numbers an image are the limit.
+    Keras 2 subtracts the mean of the channel instead of each pixel's own.
     """
 
     name: Literal["zca"] = Field(description="Whitened, and as like the image as can be.")
@@ -105,14 +104,16 @@ class Zca(_Whitening):
 
 
 class Pca(_Whitening):
-    """PCA whitening: the image's coefficients along the principal directions, each divided by its deviation.
+    """PCA whitening: the image's principal coefficients, divided by the root of their variance, in the image's shape.
 
-    The coefficients, that of greatest variance first, are divided by the square root of their variance (+ `epsilon`)
-    and take the places of the image's numbers: row by row, pixel by pixel, channel by channel. So neighbours in the
-    result are no neighbours in the image. The limit is that of `zca`.
+    The mean training image is subtracted first. The coefficients, that of greatest variance first, take the places of
+    the image's numbers: row by row, pixel by pixel, channel by channel. So neighbours in the result are no neighbours
+    in the image.
     """
 
-    name: Literal["pca"] = Field(description="Coefficients of the principal components in the image's shape.")
+    name: Literal["pca"] = Field(
+        description="Principal coefficients, greatest variance first, in the image's shape; no longer a picture."
+    )
 
     def matrix(self, directions: NDArray[np.float64], divisors: NDArray[np.float64]) -> NDArray[np.float64]:
         import numpy as np
