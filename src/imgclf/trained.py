@@ -110,7 +110,9 @@ def _preprocessing(source: Source, image_shape: ImageShape, places: DataPlaces, 
         return Preprocessing(settings, load_arrays(source.run.preprocessing, arrays, recorded.get("sha256")))
     train = source.experiment.dataset.load(places, source.experiment.seed).train
     fitted = fit_preprocessing(settings, shaped(train.pixels, image_shape), image_shape, screen.progress)
-    screen.say(f"{source.weights} came without its preprocessing, and this may differ from it; fitted anew:")
+    screen.say(
+        f"{source.weights}: lies without its preprocessing; fitted anew, it may differ from that of the training"
+    )
     for note in fitted.notes:
         screen.say(f"fitted  {note}")
     return fitted.preprocessing

@@ -104,6 +104,6 @@ def test_weights_without_their_run_have_it_fitted_anew_and_say_so(imgclf: Imgclf
     weights = shutil.copy(run / "weights" / "last.weights.h5", tmp_path / "alone.weights.h5")
     answer = imgclf("evaluate", "--weights", weights, "--config", run / "experiment.yaml", "--json")
     assert answer.status == 0, answer.err
-    assert "alone.weights.h5 came without its preprocessing, and this may differ from it; fitted anew:" in answer.err
+    assert "alone.weights.h5: lies without its preprocessing; fitted anew, it may differ" in answer.err
     assert "\nfitted  " in answer.err
     assert json.loads(answer.out)["accuracy"] == read(run / "report.json")["accuracy"]
