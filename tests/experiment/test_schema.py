@@ -79,6 +79,23 @@ def test_with_validation_images_they_may_be_watched_and_projected() -> None:
     assert problems(HEAD % 0.1 + training) == []
 
 
+@pytest.mark.parametrize(
+    ("keys_of_preprocessing", "found"),
+    [
+        ("whitening: zca", []),
+        ("size: 32, channels: 3, whitening: pca", []),
+        ("size: 64, whitening: zca, normalization: featurewise", []),
+        ("size: 65, whitening: zca", ["preprocessing.whitening"]),
+        ("size: 150, channels: 3, whitening: {name: pca, images: 100}", ["preprocessing.whitening"]),
+        ("size: x, whitening: zca", ["preprocessing.size"]),
+        ("whitening: {name: zca, epsilon: 0}", ["preprocessing.whitening.epsilon"]),
+        ("normalization: {name: samplewise, center: false, scale: false}", ["preprocessing.normalization.center"]),
+    ],
+)
+def test_whitening_is_refused_where_its_matrix_would_be_too_large(keys_of_preprocessing: str, found: list[str]) -> None:
+    assert keys(HEAD % 0.1 + f"preprocessing: {{{keys_of_preprocessing}}}\n") == found
+
+
 def test_an_unknown_key_hides_no_mistake_of_keys_that_are_compared() -> None:
     text = """
 dataset: {name: digits, validation_size: 0}

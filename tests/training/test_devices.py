@@ -32,6 +32,7 @@ from imgclf.datasets.base import ArrayPixels
 from imgclf.models.heads import build_model
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.preprocessing import PreprocessingSettings
+from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.runs.weights import load_weights, save_weights
 from imgclf.training.devices import choose_devices
 from imgclf.training.dropout import Seeds
@@ -46,6 +47,8 @@ labels = numbers.integers(0, 3, (48, 1)).astype(np.int32)
 images = numbers.integers(0, 60, (48, 8, 8, 1), np.uint8)
 images[np.arange(48), 2 * labels[:, 0] + 1] += 90
 split = Images(ArrayPixels(images), labels)
+whitening = PreprocessingSettings(normalization={"name": "featurewise"}, whitening={"name": "zca", "epsilon": 0.1})
+whitened = fit_preprocessing(whitening, split.pixels, (8, 8, 1)).preprocessing
 norms = []
 
 
@@ -68,8 +71,8 @@ def run(strategy, augmentations=()):
     with strategy.scope():
         network = build_model(model, (8, 8, 1), {"class": 3})
     weights = ((np.array([1, 2, 0.5], np.float32),),)
-    task = Task(network, strategy, settings, settings.resolved_stages(), PreprocessingSettings(),
-                augmentations, split, split, weights, 0)
+    task = Task(network, strategy, settings, settings.resolved_stages(), whitened, augmentations, split, split,
+                weights, 0)
     history = fit(task, Watcher()).history
     return network, history
 

@@ -277,5 +277,5 @@ def test_the_weights_after_training_are_those_that_validation_saw(make_task: Mak
     task = make_task(NORMALISING)
     row = fit(task, watcher).history[-1]
     assert task.validation is not None
-    logits = Forward(task.model, task.preprocessing.scale).logits(task.validation.pixels)[0]
+    logits = Forward(task.model, task.preprocessing.apply).logits(task.validation.pixels)[0]
     assert row["validation_accuracy"] == np.mean(logits.argmax(axis=1) == task.validation.labels[:, 0])

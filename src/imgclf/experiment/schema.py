@@ -125,11 +125,15 @@ def too_small(model: ModelSettings, shape: ImageShape) -> str | None:
 
 
 def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
-    """What does not fit between the images and the model; ``shape`` is that of the images before preprocessing."""
-    message = too_small(experiment.model, experiment.preprocessing.output_shape(shape))
-    if message is None:
-        return []
-    return [Misfit(("model",), f"{message}; set preprocessing.size", others=(("preprocessing", "size"),))]
+    """What images of this shape don't fit, the model or the whitening; ``shape`` is that before preprocessing."""
+    preprocessing, size = experiment.preprocessing, (("preprocessing", "size"),)
+    seen = preprocessing.output_shape(shape)
+    problems = []
+    if message := too_small(experiment.model, seen):
+        problems.append(Misfit(("model",), f"{message}; set preprocessing.size", others=size))
+    if preprocessing.whitening and (message := preprocessing.whitening.problem(seen)):
+        problems.append(Misfit(("preprocessing", "whitening"), message, others=size))
+    return problems
 
 
 def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[Misfit]:

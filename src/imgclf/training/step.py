@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.augmentation.base import AugmentationSettings, augment, mixes, own_shares
-from imgclf.preprocessing import PreprocessingSettings
+from imgclf.preprocessing import Preprocessing
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk
 from imgclf.training.loss import Loss, Mix
@@ -45,7 +45,7 @@ class Step:
     optimizer: keras.optimizers.Optimizer
     stage: StageSettings
     loss: Loss
-    preprocessing: PreprocessingSettings
+    preprocessing: Preprocessing
     augmentations: tuple[AugmentationSettings, ...]
     seeds: Seeds
     scale: LossScale
@@ -99,8 +99,8 @@ class Step:
         return loss, correct, self._is_finite(loss, norm), gradients, moving
 
     def prepared(self, images: Any, numbers: Any) -> Any:
-        """The images as the model sees them: augmented, then scaled; float32."""
-        return self.preprocessing.scale(augment(self.augmentations, images, numbers))
+        """The images as the model sees them: augmented, then preprocessed; float32."""
+        return self.preprocessing.apply(augment(self.augmentations, images, numbers))
 
     def with_partner(self, batch: Any) -> Any:
         """A global batch of images, labels or numbers, with its first once more at its end where images are mixed."""
