@@ -191,3 +191,12 @@ def test_a_shift_written_out_in_full_loads_again_as_the_same(shift: str) -> None
     again = load(yaml.safe_dump(experiment.complete()))
     assert again.augmentation == experiment.augmentation
     assert again.digest() == experiment.digest()
+
+
+def test_the_lists_of_stages_are_judged_each_by_itself() -> None:
+    stages = "training: {stages: [{augmentation: [cutmix]}, {augmentation: [cutmix, flip, mixup]}, {augmentation: []}]}"
+    found = problems(HEAD % 0.1 + f"augmentation: [mixup]\n{stages}\n")
+    assert found == [
+        "training.stages[1].augmentation[2]: mixup mixes images a second time, after cutmix; take one of them out"
+    ]
+    assert keys(HEAD % 0.1 + "training: {augmentation: [flip]}\n") == ["training.augmentation"]

@@ -110,7 +110,7 @@ class Experiment(Settings):
         if self.training.stages:
             dump["training"]["stages"] = stages
         else:
-            dump["training"].update(stages[0])
+            dump["training"].update({key: value for key, value in stages[0].items() if key in dump["training"]})
         return dump if self.reference else {name: value for name, value in dump.items() if name != "reference"}
 
 
@@ -164,12 +164,17 @@ def schedule_problems(experiment: Experiment, images: int | None = None) -> list
 
 
 def _mixing_problems(experiment: Experiment) -> list[Misfit]:
-    """A second augmentation that mixes images: the label of an image would have to be one of four."""
-    mixing = [(i, one.name) for i, one in enumerate(experiment.augmentation) if mixes((one,))]
-    return [
-        Misfit(("augmentation", i), f"{name} mixes images a second time, after {mixing[0][1]}; take one of them out")
-        for i, name in mixing[1:]
-    ]
+    """A second augmentation that mixes images in one list: an image would have the labels of four."""
+    problems = []
+    lists: list[tuple[KeyPath, tuple[AugmentationUnion, ...]]] = [(("augmentation",), experiment.augmentation)]
+    for number, stage in enumerate(experiment.training.stages):
+        lists.append((("training", "stages", number, "augmentation"), stage.augmentation or ()))
+    for path, augmentations in lists:
+        mixing = [(i, one.name) for i, one in enumerate(augmentations) if mixes((one,))]
+        for i, name in mixing[1:]:
+            message = f"{name} mixes images a second time, after {mixing[0][1]}; take one of them out"
+            problems.append(Misfit((*path, i), message))
+    return problems
 
 
 def _validation_problems(experiment: Experiment) -> list[Misfit]:

@@ -121,7 +121,7 @@ def prepare(task: Task, number: int, stage: StageSettings) -> Step:
         stage,
         Loss(stage.label_smoothing, task.class_weights[number]),
         task.preprocessing,
-        task.augmentations,
+        augmentations_of(task, stage),
         Seeds(task.model, task.seed),
         scale,
         task.strategy,
@@ -204,8 +204,13 @@ def _end_stage(task: Task, stage: StageSettings, stopping: EarlyStopping, observ
 def _feed(task: Task, stage: StageSettings) -> Feed:
     images = len(task.train.labels)
     order = Order(images, stage.batch_size, task.seed)
-    draws = Draws(task.augmentations, images, task.seed)
+    draws = Draws(augmentations_of(task, stage), images, task.seed)
     return Feed(task.train.pixels, task.train.labels, order, draws, stage.batch_size)
+
+
+def augmentations_of(task: Task, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
+    """The stage's own list, or the experiment's."""
+    return task.augmentations if stage.augmentation is None else stage.augmentation
 
 
 def set_trainable(model: keras.Model, trainable: str) -> None:
