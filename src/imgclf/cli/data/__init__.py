@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from imgclf.cli.data import export
+
 app = typer.Typer(help="The data of an experiment: what is in it, and where it comes from.", no_args_is_help=True)
+app.command("export")(export.export)
