@@ -49,9 +49,11 @@ def map_npy(path: Path) -> NDArray[Any]:
     return np.asarray(np.memmap(path, header.dtype, "r", header.offset, header.shape))
 
 
-def read_npy_header(stream: io.BufferedIOBase, where: str) -> NpyHeader:
-    """The header at the stream's place; ``where`` begins the message. Raises ImgclfError for anything but numbers."""
-    start = stream.tell()
+def read_npy_header(stream: io.BufferedIOBase, where: str, kinds: str = "buif") -> NpyHeader:
+    """The header at the start of the stream; ``where`` begins the message.
+
+    Raises ImgclfError for other types than those of numpy's ``kinds`` (numbers by default), and for Fortran order.
+    """
     try:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
@@ -60,9 +62,10 @@ def read_npy_header(stream: io.BufferedIOBase, where: str) -> NpyHeader:
         shape, fortran, dtype = read(stream, max_header_size=_MAX_HEADER_BYTES)
     except ValueError as error:
         raise ImgclfError(f"{where}: not a numpy array: {str(error).splitlines()[0]}", hint=GET_AGAIN) from error
-    if dtype.kind not in "buif" or (fortran and len(shape) > 1):
+    if dtype.kind not in kinds or (fortran and len(shape) > 1):
         raise ImgclfError(
-            f"{where}: must hold numbers in C order; got {dtype}" + (" in Fortran order" if fortran else ""),
+            f"{where}: must hold {'numbers' if 'f' in kinds else 'texts'} in C order; got {dtype}"
+            + (" in Fortran order" if fortran else ""),
             hint="numpy.ascontiguousarray(array) puts an array into C order." if fortran else GET_AGAIN,
         )
-    return NpyHeader(tuple(shape), dtype, stream.tell() - start)
+    return NpyHeader(tuple(shape), dtype, stream.tell())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
+from imgclf.datasets.class_names import ClassNames
 from imgclf.settings import Count, ImageShape
 
 
@@ -21,7 +22,7 @@ class QuickDraw(DatasetSettings):
         min_length=1,
         description="The folder. A relative path is looked for in the working directory, then in the data folder.",
     )
-    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
+    classes: ClassNames | None = Field(
         None, description="The classes to tell apart, in the order of their labels. null: every file of the folder."
     )
     images_per_class: Count | None = Field(
@@ -37,14 +38,6 @@ class QuickDraw(DatasetSettings):
         description="Draws the test images. Not the experiment's seed: runs of different seeds are compared on the "
         "same ones.",
     )
-
-    @field_validator("classes")
-    @classmethod
-    def _no_class_twice(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        twice = [name for position, name in enumerate(classes or ()) if name in (classes or ())[:position]]
-        if twice:
-            raise ValueError(f'every class must stand in the list once; "{twice[0]}" stands there twice')
-        return classes
 
     def known_shape(self) -> ImageShape:
         return 28, 28, 1
