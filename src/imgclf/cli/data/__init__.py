@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from imgclf.cli.data import export
+from imgclf.cli.data import download, export
 
 app = typer.Typer(help="The data of an experiment: what is in it, and where it comes from.", no_args_is_help=True)
+app.command("download")(download.download)
 app.command("export")(export.export)
