@@ -36,15 +36,12 @@ class Exported:
     section: dict[str, Any]
 
 
+@dataclass(frozen=True)
 class _Writer:
-    """Writes arrays, one after the other, piece by piece; ``save`` takes a name, shape, type and the pieces."""
+    """Writes arrays, one after the other: ``save`` takes a name, shape, type and the rows, piece by piece."""
 
-    def __init__(
-        self,
-        save: Callable[[str, tuple[int, ...], np.dtype[Any], Iterator[NDArray[Any]]], None],
-        save_names: Callable[[tuple[str, ...]], None],
-    ) -> None:
-        self.save, self.save_names = save, save_names
+    save: Callable[[str, tuple[int, ...], np.dtype[Any], Iterator[NDArray[Any]]], None]
+    save_names: Callable[[tuple[str, ...]], None]
 
 
 def export_data(

@@ -41,8 +41,14 @@ def export(
     from imgclf.experiment.load import yaml_text
 
     with Terminal().working(debug) as screen:
-        form = format_.value if format_ else None
-        done = export_data(config, file, form=form, overrides=set_ or (), data_dir=data_dir, screen=screen)
+        done = export_data(
+            config,
+            file,
+            form=format_.value if format_ else None,
+            overrides=set_ or (),
+            data_dir=data_dir,
+            screen=screen,
+        )
     line(f"wrote {done.file}, {done.file.stat().st_size / 1e6:,.1f} MB")
     print_table(["array", "holds"], [list(item) for item in done.arrays.items()])
     line()
