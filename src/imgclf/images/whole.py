@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -119,9 +120,9 @@ def _kept_position(stream: Any) -> Iterator[None]:
         stream.seek(position)
 
 
-def _note_complaint(module: bytes | None, text: bytes | None, _values: int | None) -> None:
+def _note_complaint(_module: bytes | None, text: bytes | None, _values: int | None) -> None:
     """libtiff's handler of errors; ``text`` is a format of printf, whose values Python can't take."""
-    _complaints.last = f"libtiff: {(module or b'').decode(errors='replace')}: {(text or b'').decode(errors='replace')}"
+    _complaints.last = "libtiff: " + re.sub(r"%[-+.#0-9]*[a-zA-Z]+", "…", (text or b"").decode(errors="replace"))
 
 
 _Handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
