@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from imgclf.images.decode import UnreadableImage, decode, image_info
+from imgclf.images.decode import UnreadableImage, decode, image_info, read_image
+from imgclf.images.fit import ImageFit
 
 ROWS, COLUMNS = np.mgrid[:61, :83]
 SCENE = np.dstack([ROWS * 4, COLUMNS * 3, 128 + 100 * np.sin(ROWS / 9) * np.cos(COLUMNS / 7)]).astype(np.uint8)
@@ -194,6 +195,26 @@ def test_a_png_with_a_changed_byte_in_its_pixels_or_without_its_end_is_refused()
         _decode(bytes(damaged))
     with pytest.raises(UnreadableImage, match="its end is missing"):
         _decode(content[:-12])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("side", [None, 8])
+def test_a_jpeg_that_lacks_a_part_before_its_end_is_refused(mode: str, side: int | None) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    content = _encode(Image.fromarray(noise).convert(mode), format="JPEG")
+    fit = ImageFit(None if side is None else (side, side))
+    assert read_image(Path("in memory"), fit, content=content).size
+    for kept in (0.5, 0.9):
+        with pytest.raises(UnreadableImage, match="pixels are missing before its end"):
+            read_image(Path("in memory"), fit, content=content[: int(len(content) * kept)] + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("colour", [(128, 128, 128), (127, 127, 127), (127, 128, 127)])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_jpeg_that_is_grey_in_truth_is_read(colour: tuple[int, int, int], options: dict[str, int]) -> None:
+    content = _encode(Image.new("RGB", (50, 70), colour), format="JPEG", quality=95, **options)
+    for after in (b"", b"trailing bytes", content):
+        assert np.abs(_decode(content + after) - colour).max() <= 2
 
 
 def test_what_libtiff_complains_of_is_refused_and_not_printed(capfd: pytest.CaptureFixture[str]) -> None:

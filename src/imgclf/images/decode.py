@@ -25,7 +25,7 @@ from imgclf.images.fit import WHITE, ImageFit, fit_image
 from imgclf.images.resize import to_channels
 from imgclf.images.signature import file_format, looks_like
 from imgclf.images.upright import GREY_MODES, UnsupportedPixelsError, is_turned, upright_pixels
-from imgclf.images.whole import check_parts, late_exif, refusing_libtiff_errors
+from imgclf.images.whole import check_end, check_parts, late_exif, refusing_libtiff_errors
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -110,6 +110,7 @@ def read_picture(path: Path, fit: ImageFit, *, content: bytes | None = None, pix
             _reduce(image, fit.reduction(height, width), orientation)
             with refusing_libtiff_errors(image):
                 pixels = upright_pixels(image, stream, fit.background, orientation)
+            check_end(image, stream)
         except UnsupportedPixelsError as error:
             raise UnreadableImage(path, str(error)) from error
         except Exception as error:  # Pillow's decoders raise a dozen types on damaged bytes
