@@ -50,15 +50,19 @@ class Terminal:
             self._native.move_to(path)
 
     @contextmanager
-    def working(self, debug: bool) -> Iterator[Terminal]:
-        """The time of a job: native output is kept off the screen (unless ``debug``), and the bar is taken down."""
+    def working(self, debug: bool, *, tensorflow: bool = True) -> Iterator[Terminal]:
+        """The time of a job: native output is kept off the screen (unless ``debug``), and the bar is taken down.
+
+        TensorFlow is imported, for some seconds, unless the job needs none.
+        """
         from imgclf.startup import import_lean
 
         self._native = None if debug else _NativeLog()
         if self._native:
             self._console = _console(self._native.stderr)
         try:
-            import_lean()
+            if tensorflow:
+                import_lean()
             yield self
         except Exception as error:
             if self._native and not isinstance(error, ImgclfError):

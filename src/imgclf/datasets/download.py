@@ -31,11 +31,15 @@ ReportProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file as it lies on the mirrors; size and SHA-256 are those of its content after decompression."""
+    """A file as it lies on the mirrors.
+
+    Size and SHA-256 are those of its content after decompression, unless it ``is_hashed_packed``, as it lies there.
+    """
 
     name: str
     content_bytes: int
     content_sha256: str
+    is_hashed_packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ def _check_content(part: Path, file: PublishedFile) -> None:
     digest = hashlib.sha256()
     size = 0
     try:
-        with open_content(part) as content:
+        with part.open("rb") if file.is_hashed_packed else open_content(part) as content:
             while size <= file.content_bytes and (chunk := content.read(_CHUNK_BYTES)):
                 size += len(chunk)
                 digest.update(chunk)

@@ -28,23 +28,59 @@ def draw_grid(
 
     Pixels are enlarged without smoothing. Without images, the picture says that there are none.
     """
+    columns = min(columns, max(1, len(images)))
+    return _draw(images, titles, heading, [divmod(number, columns) for number in range(len(images))])
+
+
+def draw_pairs(
+    upper: NDArray[np.uint8],
+    lower: NDArray[np.uint8],
+    titles: Sequence[tuple[tuple[str, bool | None], tuple[str, bool | None]]],
+    heading: str,
+    columns: int = 6,
+) -> bytes:
+    """A PNG of pairs of images as in ``draw_grid``, each of ``upper`` with its partner in ``lower`` under it.
+
+    ``titles`` holds two for each pair; lines part the rows of pairs.
+    """
+    if len(upper) == 0:
+        return _draw(upper, [], heading, [])
+    places = [divmod(number, columns) for number in range(len(upper))]
+    rows = [(2 * row, column) for row, column in places] + [(2 * row + 1, column) for row, column in places]
+    above, below = zip(*titles, strict=True)
+    return _draw(np.concatenate([upper, lower]), [*above, *below], heading, rows, rows_together=2)
+
+
+def _draw(
+    images: NDArray[np.uint8],
+    titles: Sequence[tuple[str, bool | None]],
+    heading: str,
+    places: Sequence[tuple[int, int]],
+    rows_together: int = 1,
+) -> bytes:
+    """A PNG of images with titles, each at its (row, column); between groups of several rows is a line."""
     with styled():
         if len(images) == 0:
             return _empty_grid(heading)
-        columns = min(columns, len(images))
+        columns, rows = (1 + max(place[axis] for place in places) for axis in (1, 0))
         wrapped = [_wrapped(text) for text, _ in titles]
         title_height = LINE * max(map(len, wrapped)) + GAP
         cells = [_cell(image) for image in images]
-        rows, height = -(-len(cells) // columns), title_height + cells[0].shape[0] + GAP
-        canvas = np.full(
-            (HEADING + rows * height, max(columns * (CELL + GAP) + GAP, 12 * len(heading)), 3), 255, np.uint8
-        )
+        parting = 2 * GAP if rows_together > 1 else 0
+        tops = [
+            HEADING + row * (title_height + cells[0].shape[0] + GAP) + row // rows_together * parting
+            for row in range(rows)
+        ]
+        height = tops[-1] + title_height + cells[0].shape[0] + GAP
+        canvas = np.full((height, max(columns * (CELL + GAP) + GAP, 12 * len(heading)), 3), 255, np.uint8)
+        for top in tops[rows_together::rows_together] if parting else ():
+            canvas[top - GAP, GAP:-GAP] = 208
         # One image with texts on it: axes of their own for each cell took ten times as long.
         figure = new_figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI)
         _write(figure, canvas, canvas.shape[1] / 2, HEADING / 2, heading, INK, size=12, weight="bold")
-        for number, cell in enumerate(cells):
-            top = HEADING + number // columns * height + title_height
-            left = GAP + number % columns * (CELL + GAP)
+        for number, (row, column) in enumerate(places):
+            cell, top = cells[number], tops[row] + title_height
+            left = GAP + column * (CELL + GAP)
             canvas[top : top + cell.shape[0], left : left + CELL] = cell
             colour, text = _colour(titles[number][1]), "\n".join(wrapped[number])
             _write(figure, canvas, left + CELL / 2, top - title_height / 2, text, colour, size=8.5, weight="normal")

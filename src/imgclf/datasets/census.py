@@ -1,0 +1,42 @@
+"""What a data set holds, counted: images of each class, and the mean and deviation of the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.datasets.base import Pixels, Split, Target
+from imgclf.datasets.pieces import Report, pieces
+
+
+@dataclass(frozen=True)
+class PixelStatistics:
+    """Mean and standard deviation of each channel's pixels, 0 to 255, over all images: float64 (channels,)."""
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+
+def class_counts(split: Split, targets: Sequence[Target]) -> list[NDArray[np.int64]]:
+    """How many images each class has, for each target: int64 (classes,)."""
+    return [
+        np.bincount(split.labels[:, column], minlength=len(target.class_names)).astype(np.int64)
+        for column, target in enumerate(targets)
+    ]
+
+
+def pixel_statistics(pixels: Pixels, report: Report = lambda _done, _total: None) -> PixelStatistics:
+    """Mean and deviation of all pixels of each channel, read in pieces. There must be an image."""
+    channels = pixels.image_shape[2]
+    sums, squares = np.zeros(channels), np.zeros(channels)
+    for images in pieces(pixels, report):
+        rows = images.reshape(-1, channels)
+        # einsum converts a buffer at a time: no copy of the piece in float64.
+        sums += np.einsum("ij->j", rows, dtype=np.float64)
+        squares += np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
+    count = len(pixels) * pixels.image_shape[0] * pixels.image_shape[1]
+    mean = sums / count
+    return PixelStatistics(mean, np.sqrt(np.maximum(squares / count - mean**2, 0)))

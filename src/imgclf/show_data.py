@@ -1,0 +1,195 @@
+"""The job `data show`: what is in an experiment's data, in numbers and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.augmentation.base import augmented_images
+from imgclf.datasets.base import ArrayPixels, Pixels, SelectedPixels, Split, Splits, Target
+from imgclf.datasets.census import class_counts, pixel_statistics
+from imgclf.datasets.pieces import image_bytes, spread
+from imgclf.datasets.shaped import ShapedPixels, shaped
+from imgclf.errors import ImgclfError
+from imgclf.experiment.load import LoadedExperiment, load_experiment
+from imgclf.experiment.schema import Experiment
+from imgclf.loading import image_fit, load_splits
+from imgclf.runs.files import write_whole
+from imgclf.screen import Screen, Silent
+
+SAMPLES, MOST_SAMPLES = 36, 100  # images in the grid: so many, or one of each class up to the second number
+AUGMENTED_IMAGES = 24
+MODEL_BYTES = 4  # of a number that the network sees
+
+
+def show_data(
+    config: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    data_dir: str | Path | None = None,
+    save: str | Path | None = None,
+    augmented: bool = False,
+    epoch: int = 0,
+    screen: Screen | None = None,
+) -> dict[str, Any]:
+    """What is in the data of CONFIG, as plain data: shapes, counts, pixel statistics, bytes, and the pictures' paths.
+
+    The pictures go to the folder ``save`` (default: data-NAME in the working directory). With ``augmented`` there is
+    one of training images above what training makes of them in ``epoch``. The pixels are read in pieces. Raises
+    ImgclfError where config or data are missing or wrong, or ``augmented`` finds no augmentation.
+    """
+    screen = screen or Silent()
+    loaded = load_experiment(str(config), overrides)
+    if augmented and not loaded.experiment.augmentation:
+        raise ImgclfError(
+            f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
+        )
+    data = load_splits(loaded.experiment, data_dir, screen)
+    if len(data.train) == 0:
+        raise ImgclfError(f"{loaded.path}: the training split has no images")
+    splits = splits_by_name(data)
+    counts = {name: class_counts(split, data.targets) for name, split in splits.items()}
+    found = _described(loaded, data, splits, counts, screen)
+    folder = pictures_folder(save, loaded.name)
+    pictures = _pictures(data, counts)
+    if augmented:
+        pictures["augmented.png"] = lambda: _augmented(loaded.experiment, data, epoch)
+    for name, draw in pictures.items():
+        write_whole(folder / name, draw())
+    return found | {"pictures": [str(folder / name) for name in pictures]}
+
+
+def splits_by_name(data: Splits) -> dict[str, Split]:
+    """The splits that there are; the test split is read here."""
+    validation = {} if data.validation is None else {"validation": data.validation}
+    return {"train": data.train, **validation, "test": data.load_test()}
+
+
+def pictures_folder(save: str | Path | None, name: str) -> Path:
+    """Where pictures of the data go: ``save``, else data-NAME in the working directory."""
+    return Path(save).expanduser() if save else Path(f"data-{name}")
+
+
+def as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Images of any type with values 0 to 255 as uint8."""
+    whole: NDArray[np.uint8] = images if images.dtype == np.uint8 else np.rint(images).clip(0, 255).astype(np.uint8)
+    return whole
+
+
+def _described(
+    loaded: LoadedExperiment,
+    data: Splits,
+    splits: dict[str, Split],
+    counts: dict[str, list[NDArray[np.int64]]],
+    screen: Screen,
+) -> dict[str, Any]:
+    pixels = data.train.pixels
+    statistics = pixel_statistics(
+        pixels, lambda done, total: screen.progress("reading the training images", done, total)
+    )
+    return {
+        "name": loaded.name,
+        "dataset": loaded.experiment.dataset.name,
+        "notes": list(data.notes),
+        "unreadable": len(data.quarantine),
+        "image_shape": list(pixels.image_shape),
+        "dtype": str(pixels.dtype),
+        "splits": {
+            name: {"images": len(split), "bytes": len(split) * image_bytes(split.pixels)}
+            for name, split in splits.items()
+        },
+        "targets": [_target(target, column, counts) for column, target in enumerate(data.targets)],
+        "pixels": {"mean": statistics.mean.tolist(), "deviation": statistics.deviation.tolist()},
+        "training": _needed(loaded.experiment, splits),
+    }
+
+
+def _target(target: Target, column: int, counts: dict[str, list[NDArray[np.int64]]]) -> dict[str, Any]:
+    of_splits = {split: of_targets[column].tolist() for split, of_targets in counts.items()}
+    classes = [
+        {"class_name": name, **{split: of_classes[label] for split, of_classes in of_splits.items()}}
+        for label, name in enumerate(target.class_names)
+    ]
+    return {"name": target.name, "classes": classes}
+
+
+def _needed(experiment: Experiment, splits: dict[str, Split]) -> dict[str, Any]:
+    """What training needs for images: bytes of a batch, and of the pixels that lie in memory for as long as it runs."""
+    shape = experiment.preprocessing.output_shape(splits["train"].pixels.image_shape)
+    batch = max(stage.batch_size for stage in experiment.training.resolved_stages())
+    arrays = {id(array): array for split in splits.values() for array in _arrays_in_memory(split.pixels)}
+    return {
+        "image_shape": list(shape),
+        "batch_size": batch,
+        "batch_bytes": batch * prod(shape) * splits["train"].pixels.dtype.itemsize,
+        "batch_bytes_in_the_model": batch * prod(shape) * MODEL_BYTES,
+        "bytes_in_memory": sum(array.nbytes for array in arrays.values()),
+    }
+
+
+def _arrays_in_memory(pixels: Pixels) -> list[NDArray[Any]]:
+    """The arrays that pixels hold in memory; those mapped from a file are the system's to keep or drop."""
+    while isinstance(pixels, (SelectedPixels, ShapedPixels)):
+        pixels = pixels.pixels
+    if not isinstance(pixels, ArrayPixels):
+        return []
+    array: Any = pixels.array
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    return [] if isinstance(array, np.memmap) else [pixels.array]
+
+
+def _pictures(data: Splits, counts: dict[str, list[NDArray[np.int64]]]) -> dict[str, Callable[[], bytes]]:
+    """The pictures of every data set, by file name, each drawn when it is called for."""
+    from imgclf.reporting.class_counts import draw_class_counts
+
+    def bars(column: int, target: Target) -> Callable[[], bytes]:
+        of_target = {split: of_targets[column] for split, of_targets in counts.items()}
+        heading = "Images of each class" + (f" of {target.name}" if len(data.targets) > 1 else "")
+        return lambda: draw_class_counts(target.class_names, of_target, heading)
+
+    several = len(data.targets) > 1
+    files = [f"classes-{column + 1}.png" if several else "classes.png" for column in range(len(data.targets))]
+    drawn = {file: bars(column, data.targets[column]) for column, file in enumerate(files)}
+    return {**drawn, "samples.png": lambda: _samples(data)}
+
+
+def _samples(data: Splits) -> bytes:
+    from imgclf.reporting.grids import draw_grid
+
+    chosen = _some_of_each_class(data.train.labels[:, 0])
+    titles = [(_class_text(data, index), None) for index in chosen]
+    images = as_bytes(data.train.pixels.take(chosen))
+    return draw_grid(images, titles, "Training images", columns=6 if len(chosen) <= SAMPLES else 10)
+
+
+def _some_of_each_class(labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Positions of images to show, in order of their classes; of more classes than fit, evenly spread ones."""
+    present = np.unique(labels)
+    shown = present[spread(len(present), MOST_SAMPLES)]
+    each = max(1, SAMPLES // len(shown))
+    places = [np.flatnonzero(labels == label) for label in shown]
+    return np.concatenate([positions[spread(len(positions), each)] for positions in places])
+
+
+def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
+    from imgclf.reporting.grids import draw_pairs
+
+    pixels = shaped(data.train.pixels, image_fit(experiment.preprocessing))
+    indices = spread(len(pixels), AUGMENTED_IMAGES)
+    images = pixels.take(indices)
+    changed = augmented_images(experiment.augmentation, images, indices, experiment.seed, epoch)
+    titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
+    return draw_pairs(
+        as_bytes(images), as_bytes(changed), titles, f"Training images and what epoch {epoch} makes of them"
+    )
+
+
+def _class_text(data: Splits, index: int) -> str:
+    labels = data.train.labels[index]
+    return ", ".join(target.class_names[label] for target, label in zip(data.targets, labels, strict=True))
