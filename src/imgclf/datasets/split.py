@@ -75,7 +75,10 @@ def limited(split: Split, limit: int) -> Split:
 
 def select(split: Split, positions: NDArray[np.int64]) -> Split:
     """The images at these positions, with their labels."""
-    return Split(SelectedPixels(split.pixels, positions), split.labels[positions])
+    pixels = split.pixels
+    if isinstance(pixels, SelectedPixels):  # straight from the whole: positions of positions are kept by nobody
+        return Split(SelectedPixels(pixels.pixels, pixels.positions[positions]), split.labels[positions])
+    return Split(SelectedPixels(pixels, positions), split.labels[positions])
 
 
 def fingerprint(split: Split) -> str:
@@ -94,7 +97,7 @@ def _drawn(
 ) -> NDArray[np.bool_]:
     """Which images are drawn, bool (images,): of each class, in the order of its label, the ``quotas`` first drawn.
 
-    Class by class, so that a million images take 19 MB for a moment, where sorting all of them by class and draw took 42.
+    Class by class: a million images take 19 MB for a moment, where sorting all of them by class and draw took 42.
     """
     numbers = np.random.Philox(key=np.array([seed, _PURPOSE], np.uint64)).random_raw(len(labels))
     by_class = np.argsort(labels, kind="stable")
