@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.augmentation.base import Draws, augment
+from imgclf.augmentation.base import augmented_images
 from imgclf.datasets.base import ArrayPixels, Pixels, SelectedPixels, Split, Splits, Target
 from imgclf.datasets.census import class_counts, pixel_statistics
 from imgclf.datasets.pieces import image_bytes, spread
@@ -18,7 +18,7 @@ from imgclf.datasets.shaped import ShapedPixels, shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
-from imgclf.loading import load_splits
+from imgclf.loading import image_fit, load_splits
 from imgclf.runs.files import write_whole
 from imgclf.screen import Screen, Silent
 
@@ -180,11 +180,10 @@ def _some_of_each_class(labels: NDArray[np.int32]) -> NDArray[np.int64]:
 def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
     from imgclf.reporting.grids import draw_pairs
 
-    pixels = shaped(data.train.pixels, experiment.preprocessing.output_shape(data.train.pixels.image_shape))
+    pixels = shaped(data.train.pixels, image_fit(experiment.preprocessing))
     indices = spread(len(pixels), AUGMENTED_IMAGES)
     images = pixels.take(indices)
-    numbers = Draws(experiment.augmentation, len(pixels), experiment.seed).take(epoch, indices)
-    changed = np.asarray(augment(experiment.augmentation, images, numbers))
+    changed = augmented_images(experiment.augmentation, images, indices, experiment.seed, epoch)
     titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
     return draw_pairs(
         as_bytes(images), as_bytes(changed), titles, f"Training images and what epoch {epoch} makes of them"

@@ -19,12 +19,16 @@ from imgclf.evaluate import evaluate_split, write_evaluation
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose
 from imgclf.experiment.load import LoadedExperiment, experiment_text, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems
+from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits
+from imgclf.loading import image_fit, load_splits
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model
 from imgclf.places import runs_folder
+from imgclf.preprocessing import Preprocessing
+from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.recording import Recorder
+from imgclf.runs.arrays import save_arrays
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.provenance import peak_memory, provenance
@@ -84,12 +88,15 @@ def train(
         _write_start(run, loaded, experiment, splits, devices, model, overrides)
         _say_start(recorder, run, experiment, splits, devices, model)
         run.write_metrics([])
+        fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
+        preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)
+        task = _task(experiment, splits, devices, model, fitting, preprocessing)
         training_started = time.monotonic()
-        outcome = fit(_task(experiment, splits, devices, model), recorder)
+        outcome = fit(task, recorder)
         run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
         recorder.draw_graph(model)
         _refuse_not_finite(outcome, run)
-        report, diagnosis = _finish(run, experiment, splits, model, recorder, outcome)
+        report, diagnosis = _finish(run, task, splits, fitting, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
 
 
@@ -209,17 +216,44 @@ def _say_start(
     recorder.say(f"run     {run.path}")
 
 
-def _task(experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model) -> Task:
+def _fit_preprocessing(
+    run: RunFolder,
+    experiment: Experiment,
+    model: keras.Model,
+    fitting: ImageFit,
+    splits: Splits,
+    recorder: Recorder,
+    screen: Screen,
+) -> Preprocessing:
+    """The preprocessing, fitted on the training images and stored in the run, where there is something to fit."""
+    pixels = shaped(splits.train.pixels, fitting)
+    fitted = fit_preprocessing(experiment.preprocessing, pixels, model.input_shape[1:], screen.progress)
+    for note in fitted.notes:
+        recorder.say(f"fitted  {note}")
+    if fitted.record:
+        sha256 = save_arrays(run.preprocessing, fitted.preprocessing.fitted)
+        run.update(preprocessing={**fitted.record, "sha256": sha256})
+    return fitted.preprocessing
+
+
+def _task(
+    experiment: Experiment,
+    splits: Splits,
+    devices: Devices,
+    model: keras.Model,
+    fitting: ImageFit,
+    preprocessing: Preprocessing,
+) -> Task:
     stages = experiment.training.resolved_stages()
     return Task(
         model=model,
         strategy=devices.strategy,
         settings=experiment.training,
         stages=stages,
-        preprocessing=experiment.preprocessing,
+        preprocessing=preprocessing,
         augmentations=experiment.augmentation,
-        train=_images(splits.train, model),
-        validation=_images(splits.validation, model) if splits.validation else None,
+        train=_images(splits.train, fitting),
+        validation=_images(splits.validation, fitting) if splits.validation else None,
         class_weights=tuple(
             tuple(
                 class_weights(stage.class_weight, splits.train.labels[:, i], target.class_names)
@@ -231,8 +265,8 @@ def _task(experiment: Experiment, splits: Splits, devices: Devices, model: keras
     )
 
 
-def _images(split: Split, model: keras.Model) -> Images:
-    return Images(shaped(split.pixels, model.input_shape[1:]), split.labels)
+def _images(split: Split, fitting: ImageFit) -> Images:
+    return Images(shaped(split.pixels, fitting), split.labels)
 
 
 def _refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
@@ -248,15 +282,15 @@ def _refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
 
 
 def _finish(
-    run: RunFolder, experiment: Experiment, splits: Splits, model: keras.Model, recorder: Recorder, outcome: Outcome
+    run: RunFolder, task: Task, splits: Splits, fitting: ImageFit, recorder: Recorder, outcome: Outcome
 ) -> tuple[dict[str, Any], Diagnosis]:
     """Evaluate the final weights on the test split and write what the run leaves."""
     for reason in outcome.stopped:
         recorder.say(reason)
-    if experiment.training.tensorboard.projector and splits.validation is not None:
-        recorder.project(*_features(model, experiment, splits))
-    forward = Forward(model, experiment.preprocessing.scale)
-    evaluation = evaluate_split(forward, splits, "test", model.input_shape[1:])
+    if task.settings.tensorboard.projector and task.validation is not None:
+        recorder.project(*_features(task, task.validation, splits))
+    forward = Forward(task.model, task.preprocessing.apply)
+    evaluation = evaluate_split(forward, splits, "test", fitting)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     diagnosis = diagnose(outcome.history, 1 / len(splits.targets[0].class_names))
@@ -271,14 +305,12 @@ def _finish(
     return evaluation.report, diagnosis
 
 
-def _features(model: keras.Model, experiment: Experiment, splits: Splits) -> tuple[Any, list[str]]:
-    """The validation images' features, float32 (images, numbers), and their class names."""
+def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, list[str]]:
+    """The images' features, float32 (images, numbers), and their class names."""
     import keras
 
-    assert splits.validation is not None
-    body = keras.Model(model.inputs, model.layers[-1].input)
-    images = _images(splits.validation, model)
-    features = Forward(body, experiment.preprocessing.scale).logits(images.pixels)[0]
+    body = keras.Model(task.model.inputs, task.model.layers[-1].input)
+    features = Forward(body, task.preprocessing.apply).logits(images.pixels)[0]
     names = splits.targets[0].class_names
     return features.reshape(len(features), -1), [names[label] for label in images.labels[:, 0]]
 

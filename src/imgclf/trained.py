@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.datasets.base import Target
+from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
+from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits
+from imgclf.loading import image_fit, load_splits
 from imgclf.models.heads import build_model
+from imgclf.preprocessing import Preprocessing
+from imgclf.preprocessing.fit import fit as fit_preprocessing
+from imgclf.runs.arrays import load_arrays
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights
@@ -47,6 +52,11 @@ class Trained:
     image_shape: ImageShape
     devices: Devices
     forward: Forward
+
+    @property
+    def fit(self) -> ImageFit:
+        """How images are brought to ``image_shape``."""
+        return image_fit(self.source.experiment.preprocessing).completed(self.image_shape)
 
 
 def find_source(run: str | None, weights: Path | None, config: str | None, runs_dir: Path) -> Source:
@@ -92,7 +102,30 @@ def open_trained(source: Source, device: DeviceChoice | None, data_dir: str | Pa
     with computing_in(experiment.training.precision):
         model = build_model(experiment.model, image_shape, classes)
     load_weights(model, source.weights)
-    return Trained(source, targets, image_shape, devices, Forward(model, experiment.preprocessing.scale))
+    preprocessing = _preprocessing(source, image_shape, data_dir, screen)
+    return Trained(source, targets, image_shape, devices, Forward(model, preprocessing.apply))
+
+
+def _preprocessing(
+    source: Source, image_shape: ImageShape, data_dir: str | Path | None, screen: Screen
+) -> Preprocessing:
+    """The preprocessing as the run stored it; of weights without a run, fitted anew, which the user is told."""
+    settings = source.experiment.preprocessing
+    arrays = settings.arrays(image_shape)
+    if not arrays:
+        return Preprocessing(settings)
+    if source.run is not None:
+        recorded = source.record.get("preprocessing") or {}
+        return Preprocessing(settings, load_arrays(source.run.preprocessing, arrays, recorded.get("sha256")))
+    train = load_splits(source.experiment, data_dir, screen).train
+    pixels = shaped(train.pixels, image_fit(settings).completed(image_shape))
+    fitted = fit_preprocessing(settings, pixels, image_shape, screen.progress)
+    screen.say(
+        f"{source.weights}: lies without its preprocessing; fitted anew, it may differ from that of the training"
+    )
+    for note in fitted.notes:
+        screen.say(f"fitted  {note}")
+    return fitted.preprocessing
 
 
 def _source_of_run(run: RunFolder) -> Source:

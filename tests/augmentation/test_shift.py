@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from imgclf.augmentation.base import Draws, augment
+from imgclf.augmentation.flip import Flip
 from imgclf.augmentation.shift import Shift
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (6, 5, 7, 3), np.uint8)
@@ -78,11 +79,13 @@ def test_other_seeds_epochs_and_images_draw_other_numbers() -> None:
 def test_each_augmentation_of_a_list_uses_its_own_numbers_in_order() -> None:
     import tensorflow as tf
 
-    both = (Shift(name="shift", pixels=1), Shift(name="shift", pixels=2))
+    both = (Flip(name="flip", vertical=True), Shift(name="shift", pixels=2))
     numbers = np.random.default_rng(2).random((6, 4), np.float32)
     assert Draws(both, 6, seed=0).width == 4
     result = augment(both, tf.constant(IMAGES), tf.constant(numbers)).numpy()
-    assert np.array_equal(result, shifted(shifted(IMAGES, numbers[:, :2], 1), numbers[:, 2:], 2))
+    across, down = np.where(numbers.T[:2] < 0.5, -1, 1)
+    flipped = np.stack([image[::y, ::x] for image, x, y in zip(IMAGES, across, down, strict=True)])
+    assert np.array_equal(result, shifted(flipped, numbers[:, 2:], 2))
 
 
 def test_no_augmentation_leaves_the_images_alone() -> None:

@@ -128,7 +128,7 @@ def test_a_file_that_the_mirror_unpacked_is_taken_by_its_content(tmp_path: Path,
         ("wrong", "not the published content: SHA-256 "),
         ("no_gzip", "damaged compressed data: "),
         ("cut", "connection cut after "),
-        ("endless", "sends more than the 300,000 bytes that the file has unpacked"),
+        ("endless", "sends more than the 365,536 bytes that the file can have"),
         ("to_plain_http", "only https is followed; got http://mirror.example/file0.gz"),
     ],
 )

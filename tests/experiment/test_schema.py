@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from imgclf.experiment.problems import ExperimentError, nearest_several
 from imgclf.experiment.schema import Experiment, schedule_problems
@@ -78,6 +79,23 @@ def test_with_validation_images_they_may_be_watched_and_projected() -> None:
     assert problems(HEAD % 0.1 + training) == []
 
 
+@pytest.mark.parametrize(
+    ("keys_of_preprocessing", "found"),
+    [
+        ("whitening: zca", []),
+        ("size: 32, channels: 3, whitening: pca", []),
+        ("size: 64, whitening: zca, normalization: featurewise", []),
+        ("size: 65, whitening: zca", ["preprocessing.whitening"]),
+        ("size: 150, channels: 3, whitening: {name: pca, images: 100}", ["preprocessing.whitening"]),
+        ("size: x, whitening: zca", ["preprocessing.size"]),
+        ("whitening: {name: zca, epsilon: 0}", ["preprocessing.whitening.epsilon"]),
+        ("normalization: {name: samplewise, center: false, scale: false}", ["preprocessing.normalization.center"]),
+    ],
+)
+def test_whitening_is_refused_where_its_matrix_would_be_too_large(keys_of_preprocessing: str, found: list[str]) -> None:
+    assert keys(HEAD % 0.1 + f"preprocessing: {{{keys_of_preprocessing}}}\n") == found
+
+
 def test_an_unknown_key_hides_no_mistake_of_keys_that_are_compared() -> None:
     text = """
 dataset: {name: digits, validation_size: 0}
@@ -143,3 +161,42 @@ def test_the_digest_is_that_of_what_is_trained(one: str, other: str, same: bool)
 def test_several_near_names_come_with_the_likeliest_first() -> None:
     assert nearest_several("Lenet-Mnits", ["digits", "lenet_digits", "lenet_mnist", "mlp"])[0] == "lenet_mnist"
     assert nearest_several("zzz", ["lenet", "mlp"]) == []
+
+
+def test_an_augmentation_may_be_its_name_alone_and_lists_keep_their_order() -> None:
+    experiment = load(HEAD % 0.1 + "augmentation: [cutout, {name: shift, fraction: [0.1, 0]}, flip]\n")
+    assert [one.name for one in experiment.augmentation] == ["cutout", "shift", "flip"]
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "found"),
+    [
+        ("[mixup, flip]", []),
+        ("[flip, cutmix, mixup, cutmix]", ["augmentation[2]", "augmentation[3]"]),
+        ("[{name: shift, pixels: 2, fraction: 0.1}]", ["augmentation[0].fraction"]),
+        ("[{name: shift, pixels: null}]", ["augmentation[0].fraction"]),
+        ("[{name: flip, horizontal: false}]", ["augmentation[0]"]),
+        ("[{name: zoom, range: [1.2, 0.8]}]", ["augmentation[0].range"]),
+        ("[{name: scale_jitter, scales: [2, 1]}]", ["augmentation[0].scales"]),
+        ("[{name: rotate, fill_mode: black}]", ["augmentation[0].fill_mode"]),
+    ],
+)
+def test_what_an_augmentation_cannot_do_is_named(augmentation: str, found: list[str]) -> None:
+    assert keys(HEAD % 0.1 + f"augmentation: {augmentation}\n") == found
+
+
+@pytest.mark.parametrize("shift", ["shift", "{name: shift, pixels: 2}", "{name: shift, fraction: 0.1}"])
+def test_a_shift_written_out_in_full_loads_again_as_the_same(shift: str) -> None:
+    experiment = load(HEAD % 0.1 + f"augmentation: [{shift}]\n")
+    again = load(yaml.safe_dump(experiment.complete()))
+    assert again.augmentation == experiment.augmentation
+    assert again.digest() == experiment.digest()
+
+
+def test_the_lists_of_stages_are_judged_each_by_itself() -> None:
+    stages = "training: {stages: [{augmentation: [cutmix]}, {augmentation: [cutmix, flip, mixup]}, {augmentation: []}]}"
+    found = problems(HEAD % 0.1 + f"augmentation: [mixup]\n{stages}\n")
+    assert found == [
+        "training.stages[1].augmentation[2]: mixup mixes images a second time, after cutmix; take one of them out"
+    ]
+    assert keys(HEAD % 0.1 + "training: {augmentation: [flip]}\n") == ["training.augmentation"]

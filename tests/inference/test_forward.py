@@ -9,7 +9,7 @@ from imgclf.datasets.base import ArrayPixels
 from imgclf.inference import BATCH, Forward
 from imgclf.models.heads import build_model
 from imgclf.models.simple_cnn import SimpleCnn
-from imgclf.preprocessing import PreprocessingSettings
+from imgclf.preprocessing import Preprocessing, PreprocessingSettings
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (BATCH + 1, 6, 6, 1), np.uint8)
 NETWORK = SimpleCnn(name="simple_cnn", blocks=((4,),), batch_norm=True, dense_units=(8,))
@@ -35,7 +35,7 @@ def model() -> Any:
 
 @pytest.fixture(scope="module")
 def forward(model: Any) -> Forward:
-    return Forward(model, PreprocessingSettings().scale)
+    return Forward(model, Preprocessing(PreprocessingSettings()).apply)
 
 
 @pytest.mark.parametrize("count", [1, 5, BATCH, BATCH + 1])
@@ -73,7 +73,7 @@ def test_several_heads_give_their_logits_in_order() -> None:
 
     keras.utils.set_random_seed(0)
     both = build_model(NETWORK, (6, 6, 1), {"colour": 3, "shape": 5})
-    colour, shape = Forward(both, PreprocessingSettings().scale).logits(ArrayPixels(IMAGES[:5]))
+    colour, shape = Forward(both, Preprocessing(PreprocessingSettings()).apply).logits(ArrayPixels(IMAGES[:5]))
     assert (colour.shape, shape.shape) == ((5, 3), (5, 5))
     wanted = both.predict(IMAGES[:5].astype(np.float32) / 255, verbose=0)
     np.testing.assert_allclose(shape, wanted[1], rtol=1e-5, atol=1e-5)

@@ -7,6 +7,7 @@ import pytest
 
 from imgclf.models.base import ModelSettings
 from imgclf.models.cost import multiply_adds
+from imgclf.models.elu_cnn import EluCnn
 from imgclf.models.heads import build_model
 from imgclf.models.lenet import LeNet
 from imgclf.models.mlp import Mlp
@@ -19,6 +20,7 @@ SMALL: list[ModelSettings] = [
     Perceptron(name="perceptron"),
     Mlp(name="mlp", dense_units=(32, 16)),
     LeNet(name="lenet", filters=(4, 8), dense_units=(32,)),
+    EluCnn(name="elu_cnn", blocks=((4,), (8,)), block_dropout=(0.0, 0.0), weight_decay=0.0, dense_units=(32,)),
     SimpleCnn(
         name="simple_cnn",
         blocks=((4,), (8,)),
@@ -31,6 +33,7 @@ SMALL: list[ModelSettings] = [
 SIZES: list[ModelSettings] = [
     LeNet(name="lenet", filters=(2,), dense_units=()),
     LeNet(name="lenet", filters=(2, 2, 2), dense_units=(3, 3)),
+    EluCnn(name="elu_cnn", blocks=((2,), (2, 2)), block_dropout=(0.1, 0.0)),
     SimpleCnn(name="simple_cnn", dense_units=()),
     SimpleCnn(name="simple_cnn", blocks=((2, 2), (2,)), dense_units=(2,)),
     SimpleCnn(name="simple_cnn", blocks=((2,), (2, 2)), pool_size=3, kernel_size=5, dense_units=(2,)),
@@ -56,6 +59,24 @@ def test_published_networks_have_their_number_of_parameters() -> None:
     # The small network for cats and dogs of Keras' blog, at 150x150 with one output.
     small_vgg = SimpleCnn(name="simple_cnn", blocks=((32,), (64,), (128,), (128,)), dense_units=(512,))
     assert build(small_vgg, (150, 150, 3), 1).count_params() == 3_453_121
+
+
+def test_the_elu_network_of_the_tutorials_is_the_one_built_by_hand_in_keras() -> None:
+    from keras import Sequential, layers, regularizers
+
+    body = [layers.Input((32, 32, 3))]
+    for filters, dropout in ((32, 0.2), (64, 0.3), (128, 0.4)):
+        for _ in range(2):
+            body += [layers.Conv2D(filters, 3, padding="same", kernel_regularizer=regularizers.L2(1e-4))]
+            body += [layers.Activation("elu"), layers.BatchNormalization()]
+        body += [layers.MaxPooling2D(2), layers.Dropout(dropout)]
+    by_hand = Sequential([*body, layers.Flatten(), layers.Dense(10)])
+    ours = build(EluCnn(name="elu_cnn"), (32, 32, 3))
+    by_hand.set_weights(ours.get_weights())
+    images = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
+    assert ours.count_params() == by_hand.count_params() == 309_290
+    assert np.allclose(ours(images).numpy(), by_hand(images).numpy(), atol=1e-5)
+    assert np.isclose(float(sum(ours.losses)), float(sum(by_hand.losses)))
 
 
 @pytest.mark.parametrize("settings", SMALL, ids=lambda settings: settings.name)

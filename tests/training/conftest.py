@@ -14,7 +14,7 @@ from imgclf.augmentation.base import AugmentationSettings
 from imgclf.datasets.base import ArrayPixels
 from imgclf.models.base import ModelSettings
 from imgclf.models.mlp import Mlp
-from imgclf.preprocessing import PreprocessingSettings
+from imgclf.preprocessing import Preprocessing, PreprocessingSettings
 from imgclf.training.class_weights import class_weights
 from imgclf.training.loop import Images, Task
 from imgclf.training.settings import TrainingSettings
@@ -96,7 +96,7 @@ def make_task() -> Callable[..., Task]:
             strategy=strategy,
             settings=settings,
             stages=stages,
-            preprocessing=PreprocessingSettings(),
+            preprocessing=Preprocessing(PreprocessingSettings()),
             augmentations=augmentations,
             train=train,
             validation=make_images(validation, seed=2) if validation else None,

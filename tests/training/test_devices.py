@@ -24,10 +24,15 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 import keras
+from imgclf.augmentation.cutmix import Cutmix
+from imgclf.augmentation.mixup import Mixup
+from imgclf.augmentation.rotate import Rotate
+from imgclf.augmentation.shift import Shift
 from imgclf.datasets.base import ArrayPixels
 from imgclf.models.heads import build_model
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.preprocessing import PreprocessingSettings
+from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.runs.weights import load_weights, save_weights
 from imgclf.training.devices import choose_devices
 from imgclf.training.dropout import Seeds
@@ -42,6 +47,8 @@ labels = numbers.integers(0, 3, (48, 1)).astype(np.int32)
 images = numbers.integers(0, 60, (48, 8, 8, 1), np.uint8)
 images[np.arange(48), 2 * labels[:, 0] + 1] += 90
 split = Images(ArrayPixels(images), labels)
+whitening = PreprocessingSettings(normalization={"name": "featurewise"}, whitening={"name": "zca", "epsilon": 0.1})
+whitened = fit_preprocessing(whitening, split.pixels, (8, 8, 1)).preprocessing
 norms = []
 
 
@@ -54,7 +61,7 @@ class Watcher:
         norms.append(float(np.sqrt(sum(np.sum(np.square(values)) for values in named))))
 
 
-def run(strategy):
+def run(strategy, augmentations=()):
     keras.utils.set_random_seed(0)
     model = SimpleCnn(name="simple_cnn", blocks=((3,),), batch_norm=True, flatten_dropout=0.0, dense_units=())
     settings = TrainingSettings(
@@ -64,7 +71,7 @@ def run(strategy):
     with strategy.scope():
         network = build_model(model, (8, 8, 1), {"class": 3})
     weights = ((np.array([1, 2, 0.5], np.float32),),)
-    task = Task(network, strategy, settings, settings.resolved_stages(), PreprocessingSettings(), (), split, split,
+    task = Task(network, strategy, settings, settings.resolved_stages(), whitened, augmentations, split, split,
                 weights, 0)
     history = fit(task, Watcher()).history
     return network, history
@@ -89,6 +96,12 @@ def masks(strategy):
 
 single, single_history = run(one)
 double, double_history = run(two.strategy)
+of_plain = list(norms)
+moving = (Shift(name="shift", fraction=0.1), Rotate(name="rotate"))
+augmented = [
+    [run(strategy, (*moving, mixing)) for strategy in (one, two.strategy)]
+    for mixing in (Mixup(name="mixup", alpha=1.0), Cutmix(name="cutmix"))
+]
 trained = [[variable.numpy().tolist() for variable in model.variables] for model in (single, double)]
 file = Path(sys.argv[1]) / "model.weights.h5"
 save_weights(single, file)
@@ -102,7 +115,11 @@ json.dump(
         "names": two.names,
         "trained": trained,
         "histories": [single_history, double_history],
-        "norms": norms,
+        "norms": of_plain,
+        "augmented": [
+            [[[variable.numpy().tolist() for variable in model.variables], rows] for model, rows in runs]
+            for runs in augmented
+        ],
         "replicas": replicas,
         "masks": masks(two.strategy),
     },
@@ -137,6 +154,17 @@ def test_a_run_on_two_devices_equals_that_on_one_within_rounding(two: dict[str, 
 def test_the_rows_of_two_devices_are_those_of_one(two: dict[str, Any]) -> None:
     for one, other in zip(*two["histories"], strict=True):
         assert other == pytest.approx(one, rel=1e-4)
+
+
+@ON_TWO_DEVICES
+def test_augmented_and_mixed_images_are_the_same_on_two_devices(two: dict[str, Any]) -> None:
+    plain, _ = two["trained"]
+    for (single, rows), (double, other_rows) in two["augmented"]:
+        assert not np.allclose(single[0], plain[0], rtol=1e-2)
+        for one, other in zip(single, double, strict=True):
+            np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
+        for row, other_row in zip(rows, other_rows, strict=True):
+            assert other_row == pytest.approx(row, rel=1e-4)
 
 
 @ON_TWO_DEVICES

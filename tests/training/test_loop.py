@@ -51,6 +51,19 @@ def test_another_seed_gives_other_weights(make_task: MakeTask, sha256: Digest, r
     assert sha256(task.model) != reference
 
 
+@pytest.mark.parametrize(("of_the_experiment", "of_the_stage"), [((), SHIFTS), (SHIFTS, ()), (SHIFTS, None)])
+def test_a_stages_own_augmentation_takes_the_place_of_the_experiments(
+    make_task: MakeTask, sha256: Digest, of_the_experiment: tuple[Shift, ...], of_the_stage: tuple[Shift, ...] | None
+) -> None:
+    used = of_the_experiment if of_the_stage is None else of_the_stage
+    plain = make_task(augmentations=used, epochs=1)
+    stages = ({"epochs": 1, "augmentation": of_the_stage},)
+    staged = make_task(augmentations=of_the_experiment, stages=stages)
+    for task in (plain, staged):
+        fit(task, Ignoring())
+    assert sha256(staged.model) == sha256(plain.model)
+
+
 def test_a_row_is_measured_after_each_epoch(make_task: MakeTask, watcher: Any) -> None:
     task = make_task(epochs=3, optimizer=ADAM)
     outcome = fit(task, watcher)
@@ -277,5 +290,5 @@ def test_the_weights_after_training_are_those_that_validation_saw(make_task: Mak
     task = make_task(NORMALISING)
     row = fit(task, watcher).history[-1]
     assert task.validation is not None
-    logits = Forward(task.model, task.preprocessing.scale).logits(task.validation.pixels)[0]
+    logits = Forward(task.model, task.preprocessing.apply).logits(task.validation.pixels)[0]
     assert row["validation_accuracy"] == np.mean(logits.argmax(axis=1) == task.validation.labels[:, 0])

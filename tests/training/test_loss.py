@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgclf.training.loss import Loss
+from imgclf.training.loss import Loss, Mix
 
 
 def make_logits(images: int = 40, classes: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -44,3 +44,29 @@ def test_losses_of_several_targets_are_added() -> None:
 def test_logits_of_any_size_give_a_finite_loss() -> None:
     logits = np.array([[1e30, -1e30], [-1e30, 1e30]], np.float32)
     assert float(Loss(0.0, (None,))([logits], np.array([[0], [1]]))) == 0.0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_of_mixed_images_is_that_of_keras_with_the_mixed_labels(smoothing: float) -> None:
+    import keras
+
+    logits, labels = make_logits()
+    _, partners = make_logits(seed=1)
+    own = np.random.default_rng(2).random(40, np.float32)
+    mixed = own[:, None] * np.eye(5)[labels] + (1 - own[:, None]) * np.eye(5)[partners]
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    wanted = float(theirs(mixed.astype(np.float32), logits))
+    found = Loss(smoothing, (None,))([logits], labels[:, None], Mix(partners[:, None], own))
+    assert float(found) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_class_weights_of_mixed_images_weigh_each_label_with_its_share() -> None:
+    logits, labels = make_logits()
+    partners, own = np.roll(labels, -1), np.random.default_rng(2).random(40, np.float32)
+    weights = np.array([0.5, 1, 2, 4, 0.25], np.float32)
+    log_probabilities = logits - np.log(np.exp(logits.astype(np.float64)).sum(axis=1, keepdims=True))
+    each = np.arange(40)
+    mass = own * weights[labels] * log_probabilities[each, labels]
+    mass += (1 - own) * weights[partners] * log_probabilities[each, partners]
+    found = Loss(0.0, (weights,))([logits], labels[:, None], Mix(partners[:, None], own))
+    assert float(found) == pytest.approx(-mass.mean(), rel=1e-5)

@@ -19,6 +19,7 @@ training:
     - {steps: 50, optimizer: {name: adam, learning_rate: 1e-4}, early_stopping: null}
     - {schedule: cosine, clip_norm: null}
 """
+AUGMENTED = "training: {stages: [{augmentation: [flip, {name: shift, fraction: 0.1}]}, {augmentation: []}, {}]}\n"
 
 
 def stages_of(folder: Path, text: str) -> tuple[StageSettings, ...]:
@@ -54,7 +55,7 @@ def test_a_stages_own_length_replaces_that_of_training(tmp_path: Path) -> None:
     assert (second.epochs, second.steps) == (None, 40)
 
 
-@pytest.mark.parametrize("text", ["", "training: {steps: 40, optimizer: adam}\n", STAGES])
+@pytest.mark.parametrize("text", ["", "training: {steps: 40, optimizer: adam}\n", STAGES, AUGMENTED])
 def test_the_complete_experiment_of_a_run_loads_back_to_the_same_stages(tmp_path: Path, text: str) -> None:
     (tmp_path / "mine.yaml").write_text(HEAD + text)
     experiment = load_experiment(str(tmp_path / "mine.yaml")).experiment

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from imgclf.augmentation.mixup import Mixup
 from imgclf.models.mlp import Mlp
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.training.feed import Chunk, Span
@@ -120,6 +121,40 @@ def test_class_weights_are_those_of_keras_fit(make_task: MakeTask) -> None:
     loss = model.train_on_batch(floats(chunk, 0), chunk.labels[0], class_weight=dict(enumerate(weights)))
     assert train(task, 1).loss == pytest.approx(float(loss), rel=1e-5)
     assert_weights_are(task.model, model.get_weights())
+
+
+def test_a_step_on_mixed_images_is_the_textbooks_with_mixed_labels(make_task: MakeTask) -> None:
+    import keras
+    import tensorflow as tf
+
+    task = make_task(optimizer={"name": "sgd"}, augmentations=(Mixup(name="mixup"),))
+    model, chunk, before = plain_copy(task.model), make_chunk(task, 1), task.model.get_weights()
+    own = np.random.default_rng(0).random(BATCH, np.float32)
+    labels = chunk.labels[0, :, 0]
+    images = chunk.images[0].astype(np.float32)
+    share = own[:, None, None, None]
+    blended = np.round(share * images + (1 - share) * np.roll(images, -1, axis=0)) / 255
+    mixed = own[:, None] * np.eye(3)[labels] + (1 - own[:, None]) * np.eye(3)[np.roll(labels, -1)]
+    with tf.GradientTape() as tape:
+        logits = model(blended.astype(np.float32), training=True)
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True)(mixed.astype(np.float32), logits)
+    gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    call = prepare(task, 0, task.stages[0]).compiled()
+    result = call(replace(chunk, numbers=own.reshape(1, BATCH, 1)), np.array([0.5], np.float32))
+    assert result.loss == pytest.approx(float(loss), rel=1e-5)
+    assert result.accuracy == pytest.approx(np.mean(logits.numpy().argmax(axis=1) == mixed.argmax(axis=1)))
+    wanted = [old - 0.5 * one.numpy() for old, one in zip(before, gradients, strict=True)]
+    assert_weights_are(task.model, wanted, tolerance=1e-5)
+
+
+def test_mixed_images_can_be_inspected(make_task: MakeTask) -> None:
+    task = make_task(augmentations=(Mixup(name="mixup"),))
+    chunk = replace(make_chunk(task, 1), numbers=np.full((1, BATCH, 1), 0.25, np.float32))
+    images = chunk.images[0].astype(np.float32)
+    blended = np.round(0.25 * images + 0.75 * np.roll(images, -1, axis=0)) / 255
+    shown = dict(inspect(make_step(task), chunk))
+    wanted = task.model(blended.astype(np.float32), training=False)
+    np.testing.assert_allclose(shown["output/logits_class"], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_label_smoothing_is_that_of_keras_fit(make_task: MakeTask) -> None:

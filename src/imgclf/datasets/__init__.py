@@ -6,8 +6,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from imgclf.datasets.arrays import Hdf5, Npz
+from imgclf.datasets.cifar10 import Cifar10
+from imgclf.datasets.cifar100 import Cifar100
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
 from imgclf.datasets.mnist import Mnist
+from imgclf.datasets.quickdraw import QuickDraw
 
-DatasetUnion = Annotated[Digits | Mnist | FashionMnist, Field(discriminator="name")]
+DatasetUnion = Annotated[
+    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | QuickDraw | Hdf5 | Npz,
+    Field(discriminator="name"),
+]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import Field
 
+from imgclf.images.fit import AS_THEY_ARE, ImageFit
 from imgclf.settings import Count, ImageShape, Settings
 
 if TYPE_CHECKING:
@@ -141,13 +142,14 @@ class Splits:
 
 @dataclass(frozen=True)
 class DataPlaces:
-    """Where data may lie on this machine, and how to tell the user what is going on.
+    """Where data may lie on this machine, how image files become pixels, and how to tell the user what is going on.
 
-    ``report_progress(what, done, total)`` is called during downloads with byte counts.
+    ``report_progress(what, done, total)`` is called during long work: downloads with byte counts, decoding with files.
     """
 
     data_dir: Path
     report_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
+    fit: ImageFit = AS_THEY_ARE
 
 
 class DatasetSettings(Settings):

@@ -18,7 +18,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from imgclf.datasets.strict import open_content
-from imgclf.errors import WorkFailed
+from imgclf.errors import ImgclfError, WorkFailed
 
 TIMEOUT_SECONDS = 30.0
 
@@ -31,11 +31,15 @@ ReportProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file as it lies on the mirrors; size and SHA-256 are those of its content after decompression."""
+    """A file as it lies on the mirrors.
+
+    Size and SHA-256 are those of its content after decompression, unless it ``is_hashed_packed``, as it lies there.
+    """
 
     name: str
     content_bytes: int
     content_sha256: str
+    is_hashed_packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,40 @@ def download_files(
     return Download(True, tuple(used), tuple(failures))
 
 
+def download_unpublished(
+    address: str,
+    path: Path,
+    most_bytes: int,
+    check: Callable[[Path], object],
+    report_progress: ReportProgress,
+) -> str:
+    """Puts what lies at an address, of which no SHA-256 was published, into ``path``; returns its SHA-256.
+
+    ``check`` raises ImgclfError where the file is not what it should be. The digest is written beside the file, as
+    sha256sum does. Raises WorkFailed, and leaves nothing, where anything goes wrong.
+    """
+    part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
+    digest_part = part.with_suffix(".sha256")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _fetch(address, part, path.name, most_bytes, report_progress)
+        check(part)
+        with part.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        digest_part.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+        _move_into_place({path.with_name(f"{path.name}.sha256"): digest_part, path: part}, path.parent)
+    except WorkFailed:
+        raise
+    except ImgclfError as error:
+        raise WorkFailed(f"{address}: {str(error).removeprefix(f'{part}: ')}") from error
+    except (_RefusedError, http.client.HTTPException, OSError) as error:
+        raise WorkFailed(f"{address}: {_reason(error)}") from error
+    finally:
+        part.unlink(missing_ok=True)
+        digest_part.unlink(missing_ok=True)
+    return digest
+
+
 class _RefusedError(Exception):
     """What a mirror sent is not taken; the text says why."""
 
@@ -100,21 +138,26 @@ def _fetch_from_any(
     failed = {mirror for mirror in mirrors if any(failure.startswith(mirror) for failure in failures)}
     for mirror in sorted(mirrors, key=failed.__contains__):
         try:
-            _fetch(mirror + file.name, part, file, report_progress)
+            _fetch(mirror + file.name, part, file.name, file.content_bytes + _GZIP_EXTRA_BYTES, report_progress)
             _check_content(part, file)
-        except urllib.error.HTTPError as error:
-            error.close()
-            failures.append(f"{mirror}{file.name}: HTTP status {error.code} {error.reason}")
-        except urllib.error.URLError as error:
-            failures.append(f"{mirror}{file.name}: {getattr(error.reason, 'strerror', None) or error.reason}")
         except (_RefusedError, http.client.HTTPException, OSError) as error:
-            failures.append(f"{mirror}{file.name}: {error or type(error).__name__}")
+            failures.append(f"{mirror}{file.name}: {_reason(error)}")
         else:
             return mirror
     return None
 
 
-def _fetch(address: str, part: Path, file: PublishedFile, report_progress: ReportProgress) -> None:
+def _reason(error: Exception) -> str:
+    """Why a download failed, in one line."""
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return f"HTTP status {error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError):
+        return str(getattr(error.reason, "strerror", None) or error.reason)
+    return str(error or type(error).__name__)
+
+
+def _fetch(address: str, part: Path, name: str, most_bytes: int, report_progress: ReportProgress) -> None:
     _check_address(address)
     request = urllib.request.Request(address, headers={"User-Agent": "imgclf"})
     opener = urllib.request.build_opener(_GuardedRedirects)
@@ -123,10 +166,10 @@ def _fetch(address: str, part: Path, file: PublishedFile, report_progress: Repor
         done = 0
         while chunk := response.read(_CHUNK_BYTES):
             done += len(chunk)
-            if done > file.content_bytes + _GZIP_EXTRA_BYTES:
-                raise _RefusedError(f"sends more than the {file.content_bytes:,} bytes that the file has unpacked")
+            if done > most_bytes:
+                raise _RefusedError(f"sends more than the {most_bytes:,} bytes that the file can have")
             _write(target, chunk, part)
-            report_progress(file.name, done, declared)
+            report_progress(name, done, declared)
         if done < declared:
             raise _RefusedError(f"connection cut after {done:,} of {declared:,} bytes")
         _write_to_disk(target, part)
@@ -143,7 +186,7 @@ def _check_content(part: Path, file: PublishedFile) -> None:
     digest = hashlib.sha256()
     size = 0
     try:
-        with open_content(part) as content:
+        with part.open("rb") if file.is_hashed_packed else open_content(part) as content:
             while size <= file.content_bytes and (chunk := content.read(_CHUNK_BYTES)):
                 size += len(chunk)
                 digest.update(chunk)

@@ -20,7 +20,7 @@ def load_idx_dataset(dataset: IdxDataset, settings: DatasetSettings, places: Dat
 
     Raises ImgclfError where the data set is found nowhere and cannot be downloaded, or a file is not what it should be.
     """
-    source, notes = _find_or_download(dataset, places)
+    source, notes = find_or_download(dataset, places)
     test_images = _check_shape(dataset, source, "test")
     _check_shape(dataset, source, "train")
     return build_splits(
@@ -34,7 +34,8 @@ def load_idx_dataset(dataset: IdxDataset, settings: DatasetSettings, places: Dat
     )
 
 
-def _find_or_download(dataset: IdxDataset, places: DataPlaces) -> tuple[Source, list[str]]:
+def find_or_download(dataset: IdxDataset, places: DataPlaces) -> tuple[Source, list[str]]:
+    """The first place that holds the data set, where it is downloaded to if none does; and lines for the user."""
     source, misses = find_source(_places_of(dataset, places.data_dir))
     notes = [f"{dataset.title}: passed over {miss.path}: {miss.problem}" for miss in misses if miss.notable]
     if source is None:

@@ -20,20 +20,20 @@ def read_member(path: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
 
     Never unpickles: any other type, order or number of dimensions is an ImgclfError, as are missing or left-over bytes.
     """
-    with _open_member(path, name) as (stream, most):
+    with open_member(path, name) as (stream, _, most):
         shape = _read_header(stream, path, name, dimensions)
         return read_declared(stream, shape, path, most)
 
 
 def read_member_shape(path: Path, name: str, dimensions: int) -> tuple[int, ...]:
     """The shape that the header of one array of an .npz file declares; the data are not read."""
-    with _open_member(path, name) as (stream, _):
+    with open_member(path, name) as (stream, _, _):
         return _read_header(stream, path, name, dimensions)
 
 
 @contextmanager
-def _open_member(path: Path, name: str) -> Iterator[tuple[io.BufferedIOBase, int]]:
-    """The bytes of the file ``name``.npy in the archive, and the most that they can be."""
+def open_member(path: Path, name: str) -> Iterator[tuple[io.BufferedIOBase, zipfile.ZipInfo, int]]:
+    """The bytes of the file ``name``.npy in the archive, its entry there, and the most that they can be."""
     try:
         with named_errors(path), zipfile.ZipFile(path) as archive:
             if f"{name}.npy" not in archive.namelist():
@@ -42,7 +42,7 @@ def _open_member(path: Path, name: str) -> Iterator[tuple[io.BufferedIOBase, int
             _check_packing(path, member)
             with archive.open(member) as stream:
                 assert isinstance(stream, zipfile.ZipExtFile)
-                yield stream, min(member.file_size, member.compress_size * DEFLATE_RATIO)
+                yield stream, member, min(member.file_size, member.compress_size * DEFLATE_RATIO)
     except zipfile.BadZipFile as error:
         raise ImgclfError(f"{path}: not an .npz file, or damaged: {error}", hint=GET_AGAIN) from error
 

@@ -17,17 +17,18 @@ _IMAGES_A_PIECE = 4096
 
 
 def stratified_split(
-    labels: NDArray[np.integer], size: int | float, seed: int
+    labels: NDArray[np.integer], size: int | float, seed: int, key: str = "validation_size"
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions (training, held out), both int64 and sorted, with the classes of the whole in both parts.
 
     ``labels`` is (images,), ``size`` a count of images or a fraction of them (rounded). The held-out part has exactly
     that many: each class its share, the images left over by largest remainder, and where the numbers allow it every
     class at least one image in both parts. Which images is drawn by ``seed`` (0 to 2**64 - 1) from raw Philox numbers:
-    numpy promises those for every version. Raises ImgclfError where a part that was asked for would be empty.
+    numpy promises those for every version. Raises ImgclfError where a part that was asked for would be empty; ``key``
+    is the setting that it names.
     """
     total = len(labels)
-    held_out = _held_out_count(size, total)
+    held_out = _held_out_count(size, total, key)
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     quotas = _quotas(counts, held_out)
     drawn = np.argsort(_philox(seed).random_raw(total), kind="stable")
@@ -101,17 +102,17 @@ def _philox(seed: int) -> np.random.Philox:
     return np.random.Philox(key=np.array([seed, _PURPOSE], np.uint64))
 
 
-def _held_out_count(size: int | float, total: int) -> int:
+def _held_out_count(size: int | float, total: int, key: str) -> int:
     count = size if isinstance(size, int) else round(size * total)
     if count >= total:
         raise ImgclfError(
-            f"dataset.validation_size: must leave images to train on; got {size} of {total:,} images",
+            f"dataset.{key}: must leave images to train on; got {size} of {total:,} images",
             hint="Give a smaller count or fraction.",
         )
     if count < 0 or (count == 0 and size):
         raise ImgclfError(
-            f"dataset.validation_size: must set at least one image aside; got {size} of {total:,} images",
-            hint="Give a larger count or fraction, or 0 for no validation.",
+            f"dataset.{key}: must set at least one image aside; got {size} of {total:,} images",
+            hint="Give a larger count or fraction" + (", or 0 for no validation." if key == "validation_size" else "."),
         )
     return count
 

@@ -71,6 +71,9 @@ class _Page:
     choices: list[_Choice] = field(default_factory=list)
 
     def note(self, node: Node, key: str) -> None:
+        sections = [_structure(self.schema, section) for _, section in _sections(self.schema)]
+        if any(section and names(section[0]) == names(node) for section in sections):
+            return  # a section of its own describes it
         choice = next((known for known in self.choices if names(known.node) == names(node)), None)
         if choice is None:
             choice = _Choice(node)

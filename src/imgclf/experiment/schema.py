@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from imgclf.augmentation import AugmentationUnion
+from imgclf.augmentation.base import mixes
 from imgclf.datasets import DatasetUnion
 from imgclf.datasets.base import Target
 from imgclf.experiment.problems import KeyPath
@@ -75,7 +76,7 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Experiment:
-        problems = [*_validation_problems(self), *schedule_problems(self)]
+        problems = [*_validation_problems(self), *schedule_problems(self), *_mixing_problems(self)]
         shape, targets = self.dataset.known_shape(), self.dataset.known_targets()
         problems += shape_problems(self, shape) if shape else []
         problems += class_problems(self, targets) if targets else []
@@ -109,7 +110,7 @@ class Experiment(Settings):
         if self.training.stages:
             dump["training"]["stages"] = stages
         else:
-            dump["training"].update(stages[0])
+            dump["training"].update({key: value for key, value in stages[0].items() if key in dump["training"]})
         return dump if self.reference else {name: value for name, value in dump.items() if name != "reference"}
 
 
@@ -124,11 +125,15 @@ def too_small(model: ModelSettings, shape: ImageShape) -> str | None:
 
 
 def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
-    """What does not fit between the images and the model; ``shape`` is that of the images before preprocessing."""
-    message = too_small(experiment.model, experiment.preprocessing.output_shape(shape))
-    if message is None:
-        return []
-    return [Misfit(("model",), f"{message}; set preprocessing.size", others=(("preprocessing", "size"),))]
+    """What images of this shape don't fit, the model or the whitening; ``shape`` is that before preprocessing."""
+    preprocessing, size = experiment.preprocessing, (("preprocessing", "size"),)
+    seen = preprocessing.output_shape(shape)
+    problems = []
+    if message := too_small(experiment.model, seen):
+        problems.append(Misfit(("model",), f"{message}; set preprocessing.size", others=size))
+    if preprocessing.whitening and (message := preprocessing.whitening.problem(seen)):
+        problems.append(Misfit(("preprocessing", "whitening"), message, others=size))
+    return problems
 
 
 def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[Misfit]:
@@ -156,6 +161,20 @@ def schedule_problems(experiment: Experiment, images: int | None = None) -> list
             others = stage.places("schedule", "warmup_epochs") + stage.places("epochs") + stage.places("steps")
             problems.append(Misfit(stage.path("schedule", "warmup_epochs"), message, others))
     return _once(problems)
+
+
+def _mixing_problems(experiment: Experiment) -> list[Misfit]:
+    """A second augmentation that mixes images in one list: an image would have the labels of four."""
+    problems = []
+    lists: list[tuple[KeyPath, tuple[AugmentationUnion, ...]]] = [(("augmentation",), experiment.augmentation)]
+    for number, stage in enumerate(experiment.training.stages):
+        lists.append((("training", "stages", number, "augmentation"), stage.augmentation or ()))
+    for path, augmentations in lists:
+        mixing = [(i, one.name) for i, one in enumerate(augmentations) if mixes((one,))]
+        for i, name in mixing[1:]:
+            message = f"{name} mixes images a second time, after {mixing[0][1]}; take one of them out"
+            problems.append(Misfit((*path, i), message))
+    return problems
 
 
 def _validation_problems(experiment: Experiment) -> list[Misfit]:

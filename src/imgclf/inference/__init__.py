@@ -23,12 +23,17 @@ class Takes(Protocol):
 
 
 class Forward:
-    """A model and its preprocessing, compiled once: pixels in, logits out."""
+    """A model and its preprocessing, compiled once: pixels in, logits out.
 
-    def __init__(self, model: keras.Model, scale: Callable[[Any], Any]) -> None:
+    ``preprocess`` makes of pixels what the model sees: float32, same shape.
+    """
+
+    def __init__(self, model: keras.Model, preprocess: Callable[[Any], Any]) -> None:
         import tensorflow as tf
 
-        self._call = tf.function(lambda images: _as_list(model(scale(images), training=False)), reduce_retracing=True)
+        self._call = tf.function(
+            lambda images: _as_list(model(preprocess(images), training=False)), reduce_retracing=True
+        )
 
     def logits(self, pixels: Takes) -> list[NDArray[np.float32]]:
         """Logits of every image, in order: float32 (images, classes) for each target.

@@ -7,12 +7,13 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from imgclf.models.base import ModelSettings
+from imgclf.models.elu_cnn import EluCnn
 from imgclf.models.lenet import LeNet
 from imgclf.models.mlp import Mlp
 from imgclf.models.perceptron import Perceptron
 from imgclf.models.simple_cnn import SimpleCnn
 
-ModelUnion = Annotated[Perceptron | Mlp | LeNet | SimpleCnn, Field(discriminator="name")]
+ModelUnion = Annotated[Perceptron | Mlp | LeNet | SimpleCnn | EluCnn, Field(discriminator="name")]
 MODELS: tuple[type[ModelSettings], ...] = get_args(get_args(ModelUnion)[0])
 
 

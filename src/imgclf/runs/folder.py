@@ -49,6 +49,11 @@ class RunFolder:
         return self.path / "weights" / "last.weights.h5"
 
     @property
+    def preprocessing(self) -> Path:
+        """What was fitted on the training images; only where something was."""
+        return self.path / "preprocessing.npz"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.json"
 

@@ -25,7 +25,8 @@ def inspect(step: Step, chunk: Chunk) -> Named:
     names, weights = _names(step), step.model.trainable_variables
     named: Named = [(f"variable/{names[id(one)]}", one.numpy()) for one in step.model.variables if id(one) in names]
     named += [(f"gradient/{names[id(one)]}", g.numpy()) for one, g in zip(weights, gradients, strict=True)]
-    return named + [(f"output/{name}", output) for name, output in _outputs(step, step.prepared(images, numbers))]
+    prepared = step.prepared(step.with_partner(images), step.with_partner(numbers))
+    return named + [(f"output/{name}", output) for name, output in _outputs(step, prepared)]
 
 
 def _outputs(step: Step, images: Any) -> Named:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imgclf.augmentation.base import AugmentationSettings, Draws
 from imgclf.evaluation.metrics import accuracy, cross_entropy
 from imgclf.inference import Forward, Takes
-from imgclf.preprocessing import PreprocessingSettings
+from imgclf.preprocessing import Preprocessing
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk, Feed, Span, spans
 from imgclf.training.loss import Loss
@@ -47,7 +47,7 @@ class Task:
     strategy: tf.distribute.Strategy
     settings: TrainingSettings
     stages: tuple[StageSettings, ...]
-    preprocessing: PreprocessingSettings
+    preprocessing: Preprocessing
     augmentations: tuple[AugmentationSettings, ...]
     train: Images
     validation: Images | None
@@ -93,7 +93,7 @@ def fit(task: Task, observer: Observer) -> Outcome:
     A step whose loss or gradient is not finite updates nothing and ends the run; the outcome names it.
     """
     outcome = Outcome()
-    forward = Forward(task.model, task.preprocessing.scale)
+    forward = Forward(task.model, task.preprocessing.apply)
     total = sum(stage_steps(stage, len(task.train.labels)) for stage in task.stages)
     first_epoch = 0
     for number, stage in enumerate(task.stages):
@@ -121,7 +121,7 @@ def prepare(task: Task, number: int, stage: StageSettings) -> Step:
         stage,
         Loss(stage.label_smoothing, task.class_weights[number]),
         task.preprocessing,
-        task.augmentations,
+        augmentations_of(task, stage),
         Seeds(task.model, task.seed),
         scale,
         task.strategy,
@@ -204,8 +204,13 @@ def _end_stage(task: Task, stage: StageSettings, stopping: EarlyStopping, observ
 def _feed(task: Task, stage: StageSettings) -> Feed:
     images = len(task.train.labels)
     order = Order(images, stage.batch_size, task.seed)
-    draws = Draws(task.augmentations, images, task.seed)
+    draws = Draws(augmentations_of(task, stage), images, task.seed)
     return Feed(task.train.pixels, task.train.labels, order, draws, stage.batch_size)
+
+
+def augmentations_of(task: Task, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
+    """The stage's own list, or the experiment's."""
+    return task.augmentations if stage.augmentation is None else stage.augmentation
 
 
 def set_trainable(model: keras.Model, trainable: str) -> None:

@@ -11,6 +11,23 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
+class Mix:
+    """Images that are mixed of two.
+
+    ``partners``: the labels of the second, (batch, targets); ``own``: the share of the first, float32 (batch,).
+    """
+
+    partners: Any
+    own: Any
+
+    def greater(self, labels: Any) -> Any:
+        """The label of the greater share, given those of the first: (batch, targets)."""
+        import tensorflow as tf
+
+        return tf.where(self.own[:, None] >= 0.5, labels, self.partners)
+
+
+@dataclass(frozen=True)
 class Loss:
     """Cross-entropy of logits and integer labels.
 
@@ -21,12 +38,19 @@ class Loss:
     label_smoothing: float
     weights: tuple[NDArray[np.float32] | None, ...]
 
-    def __call__(self, logits: Sequence[Any], labels: Any) -> Any:
+    def __call__(self, logits: Sequence[Any], labels: Any, mix: Mix | None = None) -> Any:
         """Mean over the batch of the sum over the targets; logits: (batch, classes) each, labels: (batch, targets)."""
         import tensorflow as tf
 
-        losses = [self._target(one, labels[:, i], self.weights[i]) for i, one in enumerate(logits)]
-        return tf.reduce_mean(tf.add_n(losses))
+        losses = self._images(logits, labels)
+        if mix is not None:
+            losses = mix.own * losses + (1 - mix.own) * self._images(logits, mix.partners)
+        return tf.reduce_mean(losses)
+
+    def _images(self, logits: Sequence[Any], labels: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.add_n([self._target(one, labels[:, i], self.weights[i]) for i, one in enumerate(logits)])
 
     def _target(self, logits: Any, labels: Any, weights: NDArray[np.float32] | None) -> Any:
         import tensorflow as tf

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from imgclf.augmentation import AugmentationUnion
 from imgclf.settings import Count, Fraction, Misfit, Positive, Settings
 from imgclf.training.class_weights import ClassWeight
 from imgclf.training.optimizers import Adam, OptimizerUnion
@@ -15,7 +16,7 @@ from imgclf.training.stopping import EarlyStoppingSettings
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
-class StageSettings(Settings):
+class CommonSettings(Settings):
     """One stage of a run: what is trained, by which optimizer, how long."""
 
     epochs: Count | None = Field(
@@ -45,10 +46,18 @@ class StageSettings(Settings):
     trainable: Literal["all", "head"] = Field("all", description="`head`: the body's weights stay as they are.")
 
     @model_validator(mode="after")
-    def _one_length(self) -> StageSettings:
+    def _one_length(self) -> CommonSettings:
         if self.epochs is not None and self.steps is not None:
             raise Misfit(("steps",), "give epochs or steps, not both; null takes one away")
         return self
+
+
+class StageSettings(CommonSettings):
+    """An entry of ``training.stages``."""
+
+    augmentation: tuple[AugmentationUnion, ...] | None = Field(
+        None, description="In place of the experiment's list. null: the experiment's list."
+    )
 
 
 class TensorboardSettings(Settings):
@@ -65,7 +74,7 @@ class TensorboardSettings(Settings):
     projector: bool = Field(False, description="The validation images' features at the end, for the projector.")
 
 
-class TrainingSettings(StageSettings):
+class TrainingSettings(CommonSettings):
     """The section ``training``: one stage written plainly, or several, and what holds for all of them."""
 
     stages: tuple[StageSettings, ...] = Field(
@@ -85,7 +94,7 @@ class TrainingSettings(StageSettings):
 
     def resolved_stages(self) -> tuple[StageSettings, ...]:
         """The stages of the run, each complete."""
-        plain = {name: getattr(self, name) for name in StageSettings.model_fields}
+        plain = {name: getattr(self, name) for name in CommonSettings.model_fields}
         stages = self.stages or (StageSettings.model_construct(**plain),)
         return tuple(_completed(stage, plain) for stage in stages)
 

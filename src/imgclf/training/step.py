@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.augmentation.base import AugmentationSettings, augment
-from imgclf.preprocessing import PreprocessingSettings
+from imgclf.augmentation.base import AugmentationSettings, augment, mixes, own_shares
+from imgclf.preprocessing import Preprocessing
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk
-from imgclf.training.loss import Loss
+from imgclf.training.loss import Loss, Mix
 from imgclf.training.precision import LossScale
 from imgclf.training.settings import StageSettings
 
@@ -45,7 +45,7 @@ class Step:
     optimizer: keras.optimizers.Optimizer
     stage: StageSettings
     loss: Loss
-    preprocessing: PreprocessingSettings
+    preprocessing: Preprocessing
     augmentations: tuple[AugmentationSettings, ...]
     seeds: Seeds
     scale: LossScale
@@ -73,29 +73,40 @@ class Step:
         return call
 
     def forward_backward(self, images: Any, labels: Any, numbers: Any, step: Any) -> tuple[Any, ...]:
-        """One replica's share of a step: loss, correct answers and gradients, each summed over all replicas."""
+        """One replica's share of a step: loss, correct answers and gradients, each summed over all replicas.
+
+        Images that are mixed of two count as correct with the label of the greater share.
+        """
         import tensorflow as tf
 
         replica = tf.distribute.get_replica_context()
         moving = [tf.identity(variable.value) for variable in self._moving()]
         self.seeds.set(step, replica.replica_id_in_sync_group, self.strategy.num_replicas_in_sync)
         images = self.prepared(images, numbers)
+        labels, mix = self._mixed(labels, numbers, images)
         with tf.GradientTape() as tape:
             logits = _as_list(self.model(images, training=True))
-            loss = self.loss(logits, labels) / self.strategy.num_replicas_in_sync
+            loss = self.loss(logits, labels, mix) / self.strategy.num_replicas_in_sync
             loss += sum(self.model.losses) / self.strategy.num_replicas_in_sync if self.model.losses else 0.0
             scaled = self.scale.up(loss)
         weights = [variable.value for variable in self.model.trainable_variables]
         gradients = self.scale.down(tape.gradient(scaled, weights, unconnected_gradients="zero"))
         answers = [tf.argmax(one, axis=-1, output_type=tf.int32) for one in logits]
-        correct = tf.reduce_sum(tf.cast(tf.stack(answers, axis=1) == labels, tf.float32))
+        asked = labels if mix is None else mix.greater(labels)
+        correct = tf.reduce_sum(tf.cast(tf.stack(answers, axis=1) == asked, tf.float32))
         loss, correct, gradients = replica.all_reduce("sum", [loss, correct, gradients])
         gradients, norm = self._clip(gradients)
         return loss, correct, self._is_finite(loss, norm), gradients, moving
 
     def prepared(self, images: Any, numbers: Any) -> Any:
-        """The images as the model sees them: augmented, then scaled; float32."""
-        return self.preprocessing.scale(augment(self.augmentations, images, numbers))
+        """The images as the model sees them: augmented, then preprocessed; float32."""
+        return self.preprocessing.apply(augment(self.augmentations, images, numbers))
+
+    def with_partner(self, batch: Any) -> Any:
+        """A global batch of images, labels or numbers, with its first once more at its end where images are mixed."""
+        import tensorflow as tf
+
+        return tf.concat([batch, batch[:1]], axis=0) if mixes(self.augmentations) else batch
 
     def gradients(self, images: Any, labels: Any, numbers: Any, step: Any) -> list[Any]:
         """The gradients of one step, in the order of the trainable variables; the model is left as it was."""
@@ -158,15 +169,26 @@ class Step:
             gradients = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
         return gradients, norm
 
+    def _mixed(self, labels: Any, numbers: Any, images: Any) -> tuple[Any, Mix | None]:
+        """The labels of a replica's images, and where they are mixed, their partners' labels and the shares."""
+        if not mixes(self.augmentations):
+            return labels, None
+        own = own_shares(self.augmentations, numbers, *images.shape[1:3])
+        return labels[:-1], Mix(labels[1:], own)
+
     def _cut(self, batch: Any) -> Any:
-        """The global batch cut over the replicas, by position."""
-        replicas = self.strategy.num_replicas_in_sync
+        """The global batch cut over the replicas, by position.
+
+        Where images are mixed, each replica's share is followed by the first of the next one's: a partner.
+        """
+        replicas, share = self.strategy.num_replicas_in_sync, batch.shape[0] // self.strategy.num_replicas_in_sync
+        whole = self.with_partner(batch)
         if replicas == 1:
-            return batch
-        share = batch.shape[0] // replicas
+            return whole
+        partner = whole.shape[0] - batch.shape[0]
         return self.strategy.experimental_distribute_values_from_function(
-            lambda context: batch[
-                context.replica_id_in_sync_group * share : (context.replica_id_in_sync_group + 1) * share
+            lambda context: whole[
+                context.replica_id_in_sync_group * share : (context.replica_id_in_sync_group + 1) * share + partner
             ]
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from imgclf.cli.data import check, show
+from imgclf.cli.data import check, download, export, show
 
 app = typer.Typer(help="The data of an experiment: what is in it, and where it comes from.", no_args_is_help=True)
 app.command("show")(show.show_data)
 app.command("check")(check.check_data)
+app.command("download")(download.download)
+app.command("export")(export.export)

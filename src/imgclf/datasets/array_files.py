@@ -1,0 +1,139 @@
+"""The splits of arrays in files: every array checked against the others before training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from imgclf.datasets.arrays import PARTS, ArrayPlace, ArraySettings
+from imgclf.datasets.base import DataPlaces, Split, Splits, Target
+from imgclf.datasets.given import find_given
+from imgclf.datasets.hdf5_rows import Hdf5Rows
+from imgclf.datasets.rows import RowPixels, Rows, pieces, read_images, read_labels
+from imgclf.datasets.split import build_splits, select, stratified_split
+from imgclf.errors import ImgclfError
+
+OpenRows = Callable[[Path, str], Rows]
+ReadNames = Callable[[Path, str], tuple[str, ...]]
+
+_OBTAIN = "`imgclf data export CONFIG FILE` writes the arrays of another data set into such a file."
+
+
+def load_arrays(
+    settings: ArraySettings, places: DataPlaces, seed: int, open_rows: OpenRows, read_names: ReadNames
+) -> Splits:
+    """The splits that the arrays hold; those that are not there are set aside from the training images.
+
+    Raises ImgclfError where files or arrays are missing or do not fit together.
+    """
+    found = _Found(settings, places.data_dir)
+    names = _class_names(settings, found, read_names)
+    images = {part: _images(settings, part, found, open_rows) for part in PARTS if _has(settings, part)}
+    _check_alike(images)
+    splits: dict[str, Split] = {}
+    for part, pixels in images.items():
+        place = getattr(settings, f"{part}_labels")
+        rows = open_rows(*found.locate(place, f"{part}_labels"))
+        labels = read_labels(rows, len(pixels), len(names) if names else None)
+        names = names or _numbers(rows, int(labels.max()))
+        splits[part] = Split(pixels, labels[:, np.newaxis])
+    for part in ("validation", "test"):
+        _check_values(images.get(part))
+    train, test = splits["train"], splits.get("test")
+    if test is None:
+        labels = train.labels[:, 0]
+        for_training, for_test = stratified_split(labels, settings.test_size, settings.test_seed, "test_size")
+        train, test = select(train, for_training), select(train, for_test)
+    held_out = test
+    return build_splits(
+        settings,
+        seed,
+        whole=train,
+        validation=splits.get("validation"),
+        load_test=lambda: held_out,
+        test_images=len(held_out),
+        targets=(Target("label", names or ()),),
+        notes=(*found.notes(), *_notes(settings, names or (), images)),
+    )
+
+
+class _Found:
+    """The files that were found for the paths of the settings."""
+
+    def __init__(self, settings: ArraySettings, data_dir: Path) -> None:
+        self._settings, self._data_dir = settings, data_dir
+        self._files: dict[str, Path] = {}
+
+    def locate(self, place: ArrayPlace, key: str) -> tuple[Path, str]:
+        """File and name of an array."""
+        if isinstance(place, str):
+            assert self._settings.path is not None
+            return self._find(self._settings.path, "path"), place
+        return self._find(place.path, f"{key}.path"), place.array
+
+    def notes(self) -> list[str]:
+        return [f"{self._settings.name} from {path.absolute()}" for path in self._files.values()]
+
+    def _find(self, path: str, key: str) -> Path:
+        if path not in self._files:
+            self._files[path] = find_given(path, self._data_dir, "file", key, _OBTAIN)
+        return self._files[path]
+
+
+def _has(settings: ArraySettings, part: str) -> bool:
+    return getattr(settings, f"{part}_images") is not None
+
+
+def _images(settings: ArraySettings, part: str, found: _Found, open_rows: OpenRows) -> RowPixels:
+    key = f"{part}_images"
+    return read_images(open_rows(*found.locate(getattr(settings, key), key)), settings.image_shape)
+
+
+def _class_names(settings: ArraySettings, found: _Found, read_names: ReadNames) -> tuple[str, ...] | None:
+    place = settings.class_names
+    if place is None or isinstance(place, tuple):
+        return place
+    path, array = found.locate(place, "class_names")
+    names = read_names(path, array)
+    if len(set(names)) < max(2, len(names)):
+        raise ImgclfError(f"{path}: {array}: must hold two names or more, each once; got {', '.join(names[:12])}")
+    return names
+
+
+def _numbers(rows: Rows, greatest: int) -> tuple[str, ...]:
+    """Names for classes that have none: as many as one-hot labels have columns, or as the greatest label needs."""
+    classes = rows.shape[1] if len(rows.shape) == 2 and rows.shape[1] > 1 else greatest + 1
+    if classes < 2:
+        raise ImgclfError(f"{rows.where}: must hold the labels of two classes or more; all are 0")
+    return tuple(map(str, range(classes)))
+
+
+def _check_alike(images: dict[str, RowPixels]) -> None:
+    train = images["train"]
+    for pixels in images.values():
+        if pixels.image_shape != train.image_shape or pixels.dtype != train.dtype:
+            raise ImgclfError(
+                f"{pixels.rows.where}: must hold images like those of {train.rows.where}, {train.dtype} "
+                f"{train.image_shape}; got {pixels.dtype} {pixels.image_shape}"
+            )
+
+
+def _check_values(pixels: RowPixels | None) -> None:
+    """Look at all fractions now, since nobody else takes these images before training has begun."""
+    if pixels is not None and pixels.dtype != np.uint8:
+        for piece in pieces(len(pixels)):
+            pixels.take(piece)
+
+
+def _notes(settings: ArraySettings, names: tuple[str, ...], images: dict[str, RowPixels]) -> list[str]:
+    notes = []
+    if settings.class_names is None:
+        notes.append(f"class_names are not given: the classes are 0 to {len(names) - 1}, by the training labels")
+    if any(isinstance(pixels.rows, Hdf5Rows) for pixels in images.values()):
+        notes.append(
+            "images lie in chunks, which are decompressed again for each image that is taken in random order: "
+            "`imgclf data export` writes a file that is faster to read"
+        )
+    return notes

@@ -1,0 +1,105 @@
+"""Arrays of anyone's in HDF5 or .npz files: which one holds what. `imgclf data export` writes such files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
+from imgclf.datasets.class_names import ClassNames, Name
+from imgclf.settings import Count, ImageShape, Misfit, Settings
+
+
+class ArrayInFile(Settings):
+    """An array in a file of its own."""
+
+    path: Name = Field(description="The file; looked for as `dataset.path` is.")
+    array: Name = Field(description="Name of the array in it.")
+
+
+ArrayPlace = Name | ArrayInFile
+
+
+class ArraySettings(DatasetSettings):
+    """What both formats have: images uint8, or fractions from 0 to 1; labels as numbers from 0 or one-hot."""
+
+    name: str
+    path: Name | None = Field(
+        None,
+        description="The file of all arrays that name none of their own. A relative path is looked for in the working "
+        "directory, then in the data folder.",
+    )
+    train_images: ArrayPlace = Field(
+        "train_images",
+        description="Array of the training images: a name in the file, or `{path: FILE, array: NAME}`. (images, "
+        "height, width) or (images, height, width, 1 or 3), uint8, or fractions from 0 to 1.",
+    )
+    train_labels: ArrayPlace = Field(
+        "train_labels", description="Array of their labels: whole numbers from 0, or one-hot (images, classes)."
+    )
+    validation_images: ArrayPlace | None = Field(
+        None, description="Array of validation images. null: `validation_size` of the training images are set aside."
+    )
+    validation_labels: ArrayPlace | None = Field(None, description="Array of their labels.")
+    test_images: ArrayPlace | None = Field(
+        None, description="Array of test images. null: `test_size` of the training images are set aside."
+    )
+    test_labels: ArrayPlace | None = Field(None, description="Array of their labels.")
+    class_names: ClassNames | ArrayPlace | None = Field(
+        None,
+        description="The names of the classes, in the order of their labels, or the array that holds them. null: the "
+        "numbers from 0 to the greatest training label.",
+    )
+    image_shape: tuple[Count, Count, Literal[1, 3]] | None = Field(
+        None, description="Height, width and channels, where the array has another shape: flat rows. null: the array's."
+    )
+    test_size: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="Without test images: how many are set aside, stratified: a count of images or a fraction."
+    )
+    test_seed: int = Field(0, ge=0, lt=2**32, description="Draws those test images; not the experiment's seed.")
+
+    @model_validator(mode="after")
+    def _places_are_complete(self) -> ArraySettings:
+        for part in ("validation", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            if (images is None) != (labels is None):
+                missing, given = ("images", "labels") if images is None else ("labels", "images")
+                raise Misfit((f"{part}_{missing}",), f"must be given, since {part}_{given} is")
+        places = [getattr(self, f"{part}_{what}") for part in PARTS for what in ("images", "labels")]
+        if self.path is None and any(isinstance(place, str) for place in (*places, self.class_names)):
+            raise Misfit(("path",), "must be given, or every array needs a path of its own")
+        return self
+
+    def known_shape(self) -> ImageShape | None:
+        return self.image_shape
+
+    def known_targets(self) -> tuple[Target, ...] | None:
+        return (Target("label", self.class_names),) if isinstance(self.class_names, tuple) else None
+
+
+PARTS = ("train", "validation", "test")
+
+
+class Hdf5(ArraySettings):
+    """Arrays in HDF5 files, read as they are taken: those in one stretch are mapped, those in chunks decompressed."""
+
+    name: Literal["hdf5"] = Field(description="Arrays in HDF5 files: images and labels of each split, by name.")
+
+    def load(self, places: DataPlaces, seed: int) -> Splits:
+        from imgclf.datasets.array_files import load_arrays
+        from imgclf.datasets.hdf5_rows import open_hdf5_rows, read_hdf5_names
+
+        return load_arrays(self, places, seed, open_hdf5_rows, read_hdf5_names)
+
+
+class Npz(ArraySettings):
+    """Arrays in .npz files: stored ones are mapped, compressed ones lie in memory, one after the other decompressed."""
+
+    name: Literal["npz"] = Field(description="Arrays in .npz files of numpy: images and labels of each split, by name.")
+
+    def load(self, places: DataPlaces, seed: int) -> Splits:
+        from imgclf.datasets.array_files import load_arrays
+        from imgclf.datasets.npz_rows import open_npz_rows, read_npz_names
+
+        return load_arrays(self, places, seed, open_npz_rows, read_npz_names)

@@ -1,0 +1,122 @@
+"""Arrays in HDF5 files: opened by name after a check of what stands there; nothing outside of the file is followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.datasets.rows import ArrayRows, Rows
+from imgclf.datasets.strict import DEFLATE_RATIO, LIMIT_BYTES
+from imgclf.errors import ImgclfError
+
+if TYPE_CHECKING:
+    import h5py
+
+_FILTERS = (1, 2, 3, 32000)  # deflate, shuffle, Fletcher's checksum, LZF: others may load code from elsewhere
+_ARE_WRITTEN = "`imgclf data export` writes such files; h5py's create_dataset(name, data=array) does, too."
+
+
+class Hdf5Rows:
+    """Rows of a data set that lies in chunks, read through HDF5 and kept in the order asked for."""
+
+    def __init__(self, dataset: h5py.Dataset, where: str) -> None:
+        self._dataset, self.where = dataset, where
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._dataset.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self._dataset.dtype
+        return dtype
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """Raises ImgclfError where the file's bytes are damaged."""
+        if not len(indices):
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        # HDF5 wants places that rise, each once.
+        places, back = np.unique(indices, return_inverse=True)
+        first, last = int(places[0]), int(places[-1])
+        chosen = slice(first, last + 1) if last - first + 1 == len(places) else places
+        try:
+            read: NDArray[Any] = self._dataset[chosen][back]
+        except (OSError, RuntimeError) as error:
+            raise ImgclfError(f"{self.where}: cannot be read: {error}") from error
+        return read
+
+
+def open_hdf5_rows(path: Path, name: str) -> Rows:
+    """The data set ``name`` of a file: mapped where it lies in one stretch, else read through HDF5 when it is taken.
+
+    Raises ImgclfError for links, data in other files, types that are no numbers, filters that are not HDF5's own, and
+    a declared size that the file cannot hold.
+    """
+    dataset = _find(path, name)
+    where = f"{path}: {name}"
+    if dataset.dtype.kind not in "buif" or dataset.dtype.names or dataset.dtype.subdtype:
+        raise ImgclfError(f"{where}: must hold numbers; got {_type_words(dataset)}")
+    _check_storage(dataset, where)
+    offset = dataset.id.get_offset()
+    if offset is None or dataset.chunks is not None:
+        return Hdf5Rows(dataset, where)
+    if offset + dataset.nbytes > path.stat().st_size:
+        raise ImgclfError(f"{where}: cut short: it should end at byte {offset + dataset.nbytes:,} of the file")
+    return ArrayRows(np.asarray(np.memmap(path, dataset.dtype, "r", offset, dataset.shape)), where)
+
+
+def read_hdf5_names(path: Path, name: str) -> tuple[str, ...]:
+    """The texts of a data set (texts,). Raises ImgclfError where it holds anything else."""
+    import h5py
+
+    dataset = _find(path, name)
+    if h5py.check_string_dtype(dataset.dtype) is None or len(dataset.shape) != 1 or dataset.nbytes > LIMIT_BYTES // 64:
+        raise ImgclfError(f"{path}: {name}: must hold texts (classes,); got {_type_words(dataset)} {dataset.shape}")
+    try:
+        return tuple(str(text) for text in dataset.asstr()[()])
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        raise ImgclfError(f"{path}: {name}: cannot be read: {error}") from error
+
+
+def _find(path: Path, name: str) -> h5py.Dataset:
+    """The data set, by hard links alone."""
+    import h5py
+
+    try:
+        place: Any = h5py.File(path, "r")
+    except OSError as error:
+        raise ImgclfError(f"{path}: not an HDF5 file, or damaged: {error}", hint=_ARE_WRITTEN) from error
+    for part in (parts := [part for part in name.split("/") if part]):
+        known = list(place) if isinstance(place, h5py.Group) else []
+        if part not in known:
+            raise ImgclfError(f"{path}: holds no data set {name!r}; {place.name} holds {', '.join(known) or 'nothing'}")
+        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+            raise ImgclfError(f"{path}: {name}: is a link, which is not followed")
+        place = place[part]
+    if not parts or not isinstance(place, h5py.Dataset):
+        holds = f", but a group that holds {', '.join(place)}" if isinstance(place, h5py.Group) else ""
+        raise ImgclfError(f"{path}: {name!r} is no data set{holds}")
+    return place
+
+
+def _check_storage(dataset: h5py.Dataset, where: str) -> None:
+    created = dataset.id.get_create_plist()
+    if dataset.is_virtual or created.get_external_count():
+        raise ImgclfError(f"{where}: its data lie in other files, which are not read", hint=_ARE_WRITTEN)
+    filters = [created.get_filter(number)[0] for number in range(created.get_nfilters())]
+    if unknown := [number for number in filters if number not in _FILTERS]:
+        raise ImgclfError(f"{where}: is packed by filter {unknown[0]}; only gzip, LZF, shuffle and Fletcher32 are read")
+    stored = dataset.id.get_storage_size()
+    if dataset.nbytes > stored * (DEFLATE_RATIO if filters else 1):
+        raise ImgclfError(
+            f"{where}: declares {dataset.nbytes:,} bytes {dataset.shape}, more than its {stored:,} stored ones can hold"
+        )
+    if dataset.chunks is not None and (chunk := int(np.prod(dataset.chunks, dtype=object))) > LIMIT_BYTES:
+        raise ImgclfError(f"{where}: has chunks of {chunk:,} values, too many to be read")
+
+
+def _type_words(dataset: h5py.Dataset) -> str:
+    return "objects or texts" if dataset.dtype.kind in "OSU" else str(dataset.dtype)

@@ -1,0 +1,52 @@
+"""Quick, Draw!: bitmaps of 28 x 28 pixels that people drew in 20 seconds (Google, 2017), one file a class."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
+from imgclf.datasets.class_names import ClassNames
+from imgclf.settings import Count, ImageShape
+
+
+class QuickDraw(DatasetSettings):
+    """A folder of Quick Draw's bitmaps, uint8 (28, 28, 1), white ink on black: memory-mapped, never copied whole."""
+
+    name: Literal["quickdraw"] = Field(
+        description="Quick Draw: a folder of `CLASS.npy` or `full_numpy_bitmap_CLASS.npy`, drawings of 28 x 28 pixels."
+    )
+    path: str = Field(
+        "quickdraw",
+        min_length=1,
+        description="The folder. A relative path is looked for in the working directory, then in the data folder.",
+    )
+    classes: ClassNames | None = Field(
+        None, description="The classes to tell apart, in the order of their labels. null: every file of the folder."
+    )
+    images_per_class: Count | None = Field(
+        None, description="The first so many drawings of each file, or all where it has fewer. null: all."
+    )
+    test_size: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="How much is set aside for the test, stratified: a count of images or a fraction."
+    )
+    test_seed: int = Field(
+        0,
+        ge=0,
+        lt=2**32,
+        description="Draws the test images. Not the experiment's seed: runs of different seeds are compared on the "
+        "same ones.",
+    )
+
+    def known_shape(self) -> ImageShape:
+        return 28, 28, 1
+
+    def known_targets(self) -> tuple[Target, ...] | None:
+        return (Target("label", self.classes),) if self.classes else None
+
+    def load(self, places: DataPlaces, seed: int) -> Splits:
+        # Imported here: numpy takes 150 ms, which a mistake in an experiment file should not cost.
+        from imgclf.datasets.quickdraw_files import load_quickdraw
+
+        return load_quickdraw(self, places, seed)
