@@ -2,15 +2,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import ArrayPixels, Split, Target
-from imgclf.datasets.census import class_counts, pixel_statistics
+from imgclf.datasets.base import ArrayPixels, SelectedPixels, Split, Target
+from imgclf.datasets.census import bytes_in_memory, class_counts, pixel_statistics
+from imgclf.datasets.joined import JoinedPixels
 from imgclf.datasets.pieces import PIECE_BYTES, image_bytes, pieces, spread
+from imgclf.datasets.rows import ArrayRows, RowPixels
+from imgclf.datasets.shaped import ShapedPixels
+from imgclf.images.fit import ImageFit
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,17 @@ def test_classes_are_counted_for_each_target() -> None:
     split = Split(ArrayPixels(np.zeros((3, 2, 2, 1), np.uint8)), labels)
     counts = class_counts(split, [Target("animal", ("cat", "dog")), Target("colour", ("red", "blue", "green", "grey"))])
     assert [count.tolist() for count in counts] == [[2, 1], [1, 0, 2, 0]]
+
+
+def test_memory_is_that_of_arrays_once_and_not_of_mapped_files(tmp_path: Path) -> None:
+    array = np.zeros((10, 4, 4, 1), np.uint8)
+    path = tmp_path / "images.npy"
+    np.save(path, array)
+    mapped = ArrayPixels(np.asarray(np.load(path, mmap_mode="r")).reshape(10, 4, 4, 1))
+    whole = ArrayPixels(array)
+    parts = [
+        SelectedPixels(whole, np.arange(5)),
+        ShapedPixels(SelectedPixels(whole, np.arange(5, 10)), (8, 8, 1), ImageFit((8, 8))),
+    ]
+    rows = RowPixels(ArrayRows(np.zeros((3, 16), np.uint8), "rows"), (4, 4, 1))
+    assert bytes_in_memory([*parts, JoinedPixels([mapped, rows])]) == 10 * 16 + 3 * 16
