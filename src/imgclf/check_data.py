@@ -281,4 +281,5 @@ def _title(image: dict[str, Any], said: str = "") -> str:
 
 def image_text(image: dict[str, Any]) -> str:
     """How an image of the report is named to a person: by its file where it has one, else by its place in the split."""
-    return f"{image['split']} {image['file'] or 'image ' + format(image['index'])}"
+    name = image["file"] or f"image {image['index']}"
+    return f"{image['split']} {name}"

@@ -45,10 +45,8 @@ def show_data(
     """
     screen = screen or Silent()
     loaded = load_experiment(str(config), overrides)
-    if augmented and not loaded.experiment.augmentation:
-        raise ImgclfError(
-            f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
-        )
+    if augmented:
+        check_augmentation(loaded)
     data = load_splits(loaded.experiment, data_dir, screen)
     if len(data.train) == 0:
         raise ImgclfError(f"{loaded.path}: the training split has no images")
@@ -62,6 +60,14 @@ def show_data(
     for name, draw in pictures.items():
         write_whole(folder / name, draw())
     return found | {"pictures": [str(folder / name) for name in pictures]}
+
+
+def check_augmentation(loaded: LoadedExperiment) -> None:
+    """Raises ImgclfError where the experiment has no augmentation."""
+    if not loaded.experiment.augmentation:
+        raise ImgclfError(
+            f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
+        )
 
 
 def splits_by_name(data: Splits) -> dict[str, Split]:
