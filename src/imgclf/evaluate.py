@@ -15,13 +15,13 @@ from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.metrics import probabilities
 from imgclf.evaluation.report import build_report
+from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import load_splits
 from imgclf.places import runs_folder
 from imgclf.runs.files import write_json, write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.screen import Screen, Silent
-from imgclf.settings import ImageShape
 from imgclf.trained import Source, find_source, open_trained
 from imgclf.training.devices import DeviceChoice
 
@@ -67,7 +67,7 @@ def evaluate(
     is_same = _is_same_data(source, splits)
     if not is_same:
         screen.say(f"warning: {OTHER_DATA}")
-    evaluation = evaluate_split(trained.forward, splits, split, trained.image_shape)
+    evaluation = evaluate_split(trained.forward, splits, split, trained.fit)
     evaluation.report.update({"weights": source.weights.name} | ({} if is_same else {"warning": OTHER_DATA}))
     if source.run is None:
         return evaluation.report
@@ -92,10 +92,10 @@ def find_evaluated(
     return source
 
 
-def evaluate_split(forward: Forward, splits: Splits, split: SplitName, image_shape: ImageShape) -> Evaluation:
+def evaluate_split(forward: Forward, splits: Splits, split: SplitName, fit: ImageFit) -> Evaluation:
     """The report of one split of the data, by the same forward pass for whoever asks."""
     images = choose_split(splits, split)
-    pixels = shaped(images.pixels, image_shape)
+    pixels = shaped(images.pixels, fit)
     logits = forward.logits(pixels)[0]
     labels = images.labels[:, 0]
     report = build_report(logits, labels, splits.targets[0].class_names, split)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from imgclf.datasets.base import ArrayPixels
 from imgclf.evaluation.metrics import probabilities
 from imgclf.images.decode import UnreadableImage, decode
+from imgclf.images.fit import ImageFit, fit_image
 from imgclf.images.ink import InkStyle, prepare_ink
-from imgclf.images.resize import to_channels, to_shape
+from imgclf.images.resize import to_channels
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
 from imgclf.settings import ImageShape
@@ -137,17 +138,17 @@ class _Preparation:
     """How an image of any size becomes what the model takes: by way of what the data set's own images look like."""
 
     data_shape: ImageShape
-    image_shape: ImageShape
+    fitted: ImageFit
     ink: InkStyle | None
 
     @classmethod
     def of(cls, trained: Trained, as_is: bool) -> _Preparation:
         record, dataset = trained.source.record, trained.source.experiment.dataset
         if not record:
-            return cls(dataset.known_shape() or trained.image_shape, trained.image_shape, None)
+            return cls(dataset.known_shape() or trained.image_shape, trained.fit, None)
         height, width, channels = record["data"]["image_shape"]
         ink = None if as_is or record.get("ink") is None else InkStyle.from_json(record["ink"])
-        return cls((height, width, channels), trained.image_shape, ink)
+        return cls((height, width, channels), trained.fit, ink)
 
     def read(self, file: Path) -> _Prepared | UnreadableImage:
         try:
@@ -165,12 +166,10 @@ class _Preparation:
 
     def fit(self, image: NDArray[np.uint8], steps: list[str]) -> _Prepared:
         """The image in the model's shape, as the training images are treated."""
-        height, width, channels = self.image_shape
-        if image.shape[:2] != (height, width):
-            steps = [*steps, f"resized from {image.shape[1]}x{image.shape[0]} to {width}x{height}"]
-        if image.shape[2] != channels:
-            steps = [*steps, "colour to grey" if channels == 1 else "grey repeated in 3 channels"]
-        return _Prepared(to_shape(image, self.image_shape), tuple(steps))
+        steps = [*steps, *self.fitted.steps(*image.shape[:2])]
+        if image.shape[2] != self.fitted.channels:
+            steps = [*steps, "colour to grey" if self.fitted.channels == 1 else "grey repeated in 3 channels"]
+        return _Prepared(fit_image(image, self.fitted), tuple(steps))
 
 
 def _read_ahead(

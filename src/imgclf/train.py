@@ -19,6 +19,7 @@ from imgclf.evaluate import evaluate_split, write_evaluation
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose
 from imgclf.experiment.load import LoadedExperiment, experiment_text, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems
+from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import load_splits
 from imgclf.models.cost import multiply_adds
@@ -30,6 +31,7 @@ from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.provenance import peak_memory, provenance
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels
+from imgclf.trained import image_fit
 from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.loop import Images, Outcome, Task, fit
@@ -211,6 +213,7 @@ def _say_start(
 
 def _task(experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model) -> Task:
     stages = experiment.training.resolved_stages()
+    fit = _fit(experiment, model)
     return Task(
         model=model,
         strategy=devices.strategy,
@@ -218,8 +221,8 @@ def _task(experiment: Experiment, splits: Splits, devices: Devices, model: keras
         stages=stages,
         preprocessing=experiment.preprocessing,
         augmentations=experiment.augmentation,
-        train=_images(splits.train, model),
-        validation=_images(splits.validation, model) if splits.validation else None,
+        train=_images(splits.train, fit),
+        validation=_images(splits.validation, fit) if splits.validation else None,
         class_weights=tuple(
             tuple(
                 class_weights(stage.class_weight, splits.train.labels[:, i], target.class_names)
@@ -231,8 +234,13 @@ def _task(experiment: Experiment, splits: Splits, devices: Devices, model: keras
     )
 
 
-def _images(split: Split, model: keras.Model) -> Images:
-    return Images(shaped(split.pixels, model.input_shape[1:]), split.labels)
+def _images(split: Split, fit: ImageFit) -> Images:
+    return Images(shaped(split.pixels, fit), split.labels)
+
+
+def _fit(experiment: Experiment, model: keras.Model) -> ImageFit:
+    """How images are brought to what the model takes."""
+    return image_fit(experiment.preprocessing).completed(model.input_shape[1:])
 
 
 def _refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
@@ -256,7 +264,7 @@ def _finish(
     if experiment.training.tensorboard.projector and splits.validation is not None:
         recorder.project(*_features(model, experiment, splits))
     forward = Forward(model, experiment.preprocessing.scale)
-    evaluation = evaluate_split(forward, splits, "test", model.input_shape[1:])
+    evaluation = evaluate_split(forward, splits, "test", _fit(experiment, model))
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     diagnosis = diagnose(outcome.history, 1 / len(splits.targets[0].class_names))
@@ -277,7 +285,7 @@ def _features(model: keras.Model, experiment: Experiment, splits: Splits) -> tup
 
     assert splits.validation is not None
     body = keras.Model(model.inputs, model.layers[-1].input)
-    images = _images(splits.validation, model)
+    images = _images(splits.validation, _fit(experiment, model))
     features = Forward(body, experiment.preprocessing.scale).logits(images.pixels)[0]
     names = splits.targets[0].class_names
     return features.reshape(len(features), -1), [names[label] for label in images.labels[:, 0]]

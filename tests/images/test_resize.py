@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from imgclf.errors import ImgclfError
-from imgclf.images.resize import resize, to_channels, to_shape
+from imgclf.images.resize import resize, to_channels
 
 
 def _noise(*shape: int) -> np.ndarray:
@@ -43,14 +43,6 @@ def test_growing_is_linear_as_pillow_has_it() -> None:
 def test_an_image_of_the_size_asked_for_is_unchanged() -> None:
     image = _noise(28, 28, 1)
     assert np.array_equal(resize(image, 28, 28), image)
-
-
-def test_a_shape_is_reached_by_the_size_first_and_the_channels_then() -> None:
-    image = _noise(9, 12, 3)
-    small = image.reshape(3, 3, 4, 3, 3).mean(axis=(1, 3))  # averages of whole blocks
-    luminance = small @ (0.299, 0.587, 0.114)
-    assert np.abs(to_shape(image, (3, 4, 1))[..., 0] - luminance).max() <= 1.5  # rounded twice
-    assert np.array_equal(to_shape(image[..., :1], (9, 12, 3)), image[..., :1].repeat(3, axis=2))
 
 
 def test_rgb_becomes_the_luminance_of_pillow() -> None:

@@ -33,7 +33,17 @@ def test_pixels_are_brought_to_the_range_in_float32(scaling: str, low: float, hi
     np.testing.assert_allclose(scaled.reshape(-1), np.linspace(low, high, 256), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("settings", [{"size": 0}, {"size": (8, 0)}, {"channels": 2}, {"scaling": "half"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"size": 0},
+        {"size": (8, 0)},
+        {"channels": 2},
+        {"scaling": "half"},
+        {"resize": "cut"},
+        {"background": (0, 0, 256)},
+    ],
+)
 def test_what_cannot_be_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         PreprocessingSettings(**settings)

@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import Pixels
+from imgclf.images.fit import ImageFit, fit_image
 from imgclf.settings import ImageShape
 
 
 @dataclass(frozen=True)
 class ShapedPixels:
-    """Other pixels, each image resized and given its channels on the way out."""
+    """Other pixels, each image brought to ``image_shape`` by the rule of ``fit`` on the way out."""
 
     pixels: Pixels
     image_shape: ImageShape
+    fit: ImageFit
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -27,14 +29,15 @@ class ShapedPixels:
         return len(self.pixels)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
-        from imgclf.images.resize import to_shape
-
         images = np.empty((len(indices), *self.image_shape), self.dtype)
         for position, image in enumerate(self.pixels.take(indices)):
-            images[position] = to_shape(image, self.image_shape)
+            images[position] = fit_image(image, self.fit)
         return images
 
 
-def shaped(pixels: Pixels, image_shape: ImageShape) -> Pixels:
-    """The pixels themselves where they have the shape already."""
-    return pixels if pixels.image_shape == image_shape else ShapedPixels(pixels, image_shape)
+def shaped(pixels: Pixels, fit: ImageFit) -> Pixels:
+    """Pixels as ``fit`` says; they themselves where they have its size and channels already."""
+    height, width, channels = pixels.image_shape
+    size = fit.size or (height, width)
+    image_shape = (*size, fit.channels or channels)
+    return pixels if pixels.image_shape == image_shape else ShapedPixels(pixels, image_shape, fit)

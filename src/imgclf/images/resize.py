@@ -1,48 +1,52 @@
-"""Images to the height, width and channels that a model takes."""
+"""The parts of bringing an image to a shape: scaling, padding, and colour to grey or back."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
-from imgclf.settings import ImageShape
+
+if TYPE_CHECKING:
+    from imgclf.images.fit import Interpolation
 
 
-def to_shape(image: NDArray[np.uint8], shape: ImageShape) -> NDArray[np.uint8]:
-    """The uint8 image (any height, any width, 1 or 3) in another height, width and channels.
+def resize(image: NDArray[Any], height: int, width: int, interpolation: Interpolation = "linear") -> NDArray[Any]:
+    """The image (any height, any width, channels) squashed or stretched to (height, width, channels), of its type.
 
-    First the size, then the channels: training images and those to predict are treated alike.
+    uint8, or float32 from 0 to 255. A side that shrinks is averaged by area, which keeps thin lines and makes no moiré;
+    one that grows is interpolated. ``nearest`` takes pixels as they are both ways, and makes no values that the image
+    does not have. An image that has the size already is returned as it is.
     """
-    height, width, channels = shape
-    return to_channels(resize(image, height, width), channels)
-
-
-def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The uint8 image (any height, any width, channels) squashed or stretched to (height, width, channels).
-
-    A side that shrinks is averaged by area, which keeps thin lines and makes no moiré; one that grows is interpolated
-    linearly. An image that has the size already is returned as it is.
-    """
-    import cv2
-
     old_height, old_width, channels = image.shape
     if (old_height, old_width) == (height, width):
         return image
-    resized: NDArray[Any] = image
+    if interpolation == "nearest":
+        return _scaled(image, height, width, "nearest").reshape(height, width, channels)
     # OpenCV averages by area only where no side grows: so first whatever shrinks, then whatever grows.
-    shrunk = (min(old_height, height), min(old_width, width))
-    if shrunk != (old_height, old_width):
-        resized = cv2.resize(resized, shrunk[::-1], interpolation=cv2.INTER_AREA)
-    if shrunk != (height, width):
-        resized = cv2.resize(resized, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8).reshape(height, width, channels)
+    shrunk = _scaled(image, min(old_height, height), min(old_width, width), "area")
+    return _scaled(shrunk, height, width, interpolation).reshape(height, width, channels)
 
 
-def to_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """The uint8 image (height, width, 1 or 3) with 1 or 3 channels: RGB to luminance (ITU-R BT.601), grey repeated."""
+def pad(image: NDArray[Any], height: int, width: int, background: tuple[int, int, int]) -> NDArray[Any]:
+    """The image (any height, any width, 1 or 3) in the middle of (height, width, same channels) of one colour.
+
+    A grey image gets the colour's luminance. Where the rest is odd, the larger half is below and to the right.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    colour = to_channels(np.array([[background]], np.uint8), image.shape[2])
+    padded = np.empty((height, width, image.shape[2]), image.dtype)
+    padded[:] = colour
+    top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
+    padded[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return padded
+
+
+def to_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
+    """The image (height, width, 1 or 3) with 1 or 3 channels: RGB to luminance (ITU-R BT.601), grey repeated."""
     import cv2
 
     if channels not in (1, 3) or image.shape[2] not in (1, 3):
@@ -51,4 +55,22 @@ def to_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
         return image
     if channels == 3:
         return np.repeat(image, 3, axis=2)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[:, :, np.newaxis]
+
+
+def _scaled(image: NDArray[Any], height: int, width: int, way: str) -> NDArray[Any]:
+    """By one of OpenCV's ways; OpenCV drops an axis of one channel."""
+    import cv2
+
+    if image.shape[:2] == (height, width):
+        return image
+    ways = {
+        "area": cv2.INTER_AREA,
+        "nearest": cv2.INTER_NEAREST_EXACT,
+        "linear": cv2.INTER_LINEAR,
+        "cubic": cv2.INTER_CUBIC,
+        "lanczos": cv2.INTER_LANCZOS4,
+    }
+    scaled = np.asarray(cv2.resize(image, (width, height), interpolation=ways[way]))
+    # Cubic and Lanczos overshoot at edges; of uint8, OpenCV cuts that off by itself.
+    return scaled.clip(0, 255) if image.dtype.kind == "f" and way in ("cubic", "lanczos") else scaled
