@@ -6,7 +6,9 @@ from pathlib import Path
 
 from imgclf.datasets.base import DataPlaces, Splits
 from imgclf.experiment.schema import Experiment
-from imgclf.places import data_folder
+from imgclf.images.fit import ImageFit
+from imgclf.places import cache_folder, data_folder
+from imgclf.preprocessing import PreprocessingSettings
 from imgclf.screen import Screen
 
 
@@ -15,5 +17,15 @@ def load_splits(experiment: Experiment, data_dir: str | Path | None, screen: Scr
 
     Raises ImgclfError where files are missing or are not what they should be.
     """
-    places = DataPlaces(data_folder(data_dir), screen.progress)
+    places = DataPlaces(
+        data_folder(data_dir), screen.progress, fit=image_fit(experiment.preprocessing), cache_dir=cache_folder()
+    )
     return experiment.dataset.load(places, experiment.seed)
+
+
+def image_fit(preprocessing: PreprocessingSettings) -> ImageFit:
+    """What the section ``preprocessing`` says of the images' size, channels and background."""
+    size = (preprocessing.size, preprocessing.size) if isinstance(preprocessing.size, int) else preprocessing.size
+    return ImageFit(
+        size, preprocessing.channels, preprocessing.resize, preprocessing.interpolation, preprocessing.background
+    )

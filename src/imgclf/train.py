@@ -21,7 +21,7 @@ from imgclf.experiment.load import LoadedExperiment, experiment_text, load_exper
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits
+from imgclf.loading import image_fit, load_splits
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model
 from imgclf.places import runs_folder
@@ -31,7 +31,6 @@ from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.provenance import peak_memory, provenance
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels
-from imgclf.trained import image_fit
 from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.loop import Images, Outcome, Task, fit

@@ -12,9 +12,8 @@ from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits
+from imgclf.loading import image_fit, load_splits
 from imgclf.models.heads import build_model
-from imgclf.preprocessing import PreprocessingSettings
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights
@@ -54,14 +53,6 @@ class Trained:
     def fit(self) -> ImageFit:
         """How images are brought to ``image_shape``."""
         return image_fit(self.source.experiment.preprocessing).completed(self.image_shape)
-
-
-def image_fit(preprocessing: PreprocessingSettings) -> ImageFit:
-    """What the section ``preprocessing`` says of the images' size, channels and background."""
-    size = (preprocessing.size, preprocessing.size) if isinstance(preprocessing.size, int) else preprocessing.size
-    return ImageFit(
-        size, preprocessing.channels, preprocessing.resize, preprocessing.interpolation, preprocessing.background
-    )
 
 
 def find_source(run: str | None, weights: Path | None, config: str | None, runs_dir: Path) -> Source:

@@ -6,10 +6,11 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import Field
 
+from imgclf.images.fit import ImageFit
 from imgclf.settings import Count, ImageShape, Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,19 @@ class Pixels(Protocol):
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """Images (len(indices), height, width, channels) of ``dtype``, in the order asked for."""
+
+
+@runtime_checkable
+class Named(Protocol):
+    """What pixels have besides, whose images come from a file each."""
+
+    def name_of(self, index: int) -> str | None:
+        """The file behind an image, as the user knows it; None where an image has no file of its own."""
+
+
+def file_behind(pixels: Pixels, index: int) -> str | None:
+    """The file behind an image, or None where the pixels name none."""
+    return pixels.name_of(int(index)) if isinstance(pixels, Named) else None
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,9 @@ class SelectedPixels:
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         return self.pixels.take(self.positions[indices])
+
+    def name_of(self, index: int) -> str | None:
+        return file_behind(self.pixels, int(self.positions[index]))
 
 
 @dataclass(frozen=True)
@@ -127,11 +144,15 @@ class Splits:
 class DataPlaces:
     """Where data may lie on this machine, and how to tell the user what is going on.
 
-    ``report_progress(what, done, total)`` is called during downloads with byte counts.
+    ``report_progress(what, done, total)`` is called during downloads with byte counts, while image files are decoded
+    with counts of files. ``fit`` is what the experiment wants of images of several sizes. Decoded files are kept in
+    ``cache_dir``; None: they are not kept.
     """
 
     data_dir: Path
     report_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
+    fit: ImageFit = ImageFit()  # noqa: RUF009 (frozen)
+    cache_dir: Path | None = None
 
 
 class DatasetSettings(Settings):

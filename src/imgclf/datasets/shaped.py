@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels
+from imgclf.datasets.base import Pixels, file_behind
 from imgclf.images.fit import ImageFit, fit_image
 from imgclf.settings import ImageShape
 
@@ -33,6 +33,9 @@ class ShapedPixels:
         for position, image in enumerate(self.pixels.take(indices)):
             images[position] = fit_image(image, self.fit)
         return images
+
+    def name_of(self, index: int) -> str | None:
+        return file_behind(self.pixels, index)
 
 
 def shaped(pixels: Pixels, fit: ImageFit) -> Pixels:
