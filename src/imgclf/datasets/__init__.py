@@ -8,6 +8,7 @@ from pydantic import Field
 
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
+from imgclf.datasets.image_folder import ImageFolder
 from imgclf.datasets.mnist import Mnist
 
-DatasetUnion = Annotated[Digits | Mnist | FashionMnist, Field(discriminator="name")]
+DatasetUnion = Annotated[Digits | Mnist | FashionMnist | ImageFolder, Field(discriminator="name")]

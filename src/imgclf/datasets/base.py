@@ -151,7 +151,7 @@ class DataPlaces:
 
     data_dir: Path
     report_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
-    fit: ImageFit = ImageFit()  # noqa: RUF009 (frozen)
+    fit: ImageFit = ImageFit()
     cache_dir: Path | None = None
 
 

@@ -17,17 +17,18 @@ _IMAGES_A_PIECE = 4096
 
 
 def stratified_split(
-    labels: NDArray[np.integer], size: int | float, seed: int
+    labels: NDArray[np.integer], size: int | float, seed: int, setting: str = "validation_size"
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions (training, held out), both int64 and sorted, with the classes of the whole in both parts.
 
     ``labels`` is (images,), ``size`` a count of images or a fraction of them (rounded). The held-out part has exactly
     that many: each class its share, the images left over by largest remainder, and where the numbers allow it every
     class at least one image in both parts. Which images is drawn by ``seed`` (0 to 2**64 - 1) from raw Philox numbers:
-    numpy promises those for every version. Raises ImgclfError where a part that was asked for would be empty.
+    numpy promises those for every version. Raises ImgclfError, naming the ``setting``, where a part that was asked for
+    would be empty.
     """
     total = len(labels)
-    held_out = _held_out_count(size, total)
+    held_out = _held_out_count(size, total, setting)
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     quotas = _quotas(counts, held_out)
     drawn = np.argsort(_philox(seed).random_raw(total), kind="stable")
@@ -73,12 +74,16 @@ def build_splits(
 
 def limited(split: Split, limit: int) -> Split:
     """At most ``limit`` images of each class of the first target, always the same ones; their order is kept."""
-    labels = split.labels[:, 0]
+    return select(split, limited_positions(split.labels[:, 0], limit))
+
+
+def limited_positions(labels: NDArray[np.integer], limit: int) -> NDArray[np.int64]:
+    """Positions of at most ``limit`` images of each class, always the same ones, sorted; ``labels`` is (images,)."""
     drawn = np.argsort(_philox(_LIMIT_SEED).random_raw(len(labels)), kind="stable")
     by_class = drawn[np.argsort(labels[drawn], kind="stable")]
     counts = np.bincount(labels)
     rank_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return select(split, np.sort(by_class[rank_in_class < limit]))
+    return np.sort(by_class[rank_in_class < limit])
 
 
 def select(split: Split, positions: NDArray[np.int64]) -> Split:
@@ -101,17 +106,17 @@ def _philox(seed: int) -> np.random.Philox:
     return np.random.Philox(key=np.array([seed, _PURPOSE], np.uint64))
 
 
-def _held_out_count(size: int | float, total: int) -> int:
+def _held_out_count(size: int | float, total: int, setting: str) -> int:
     count = size if isinstance(size, int) else round(size * total)
     if count >= total:
         raise ImgclfError(
-            f"dataset.validation_size: must leave images to train on; got {size} of {total:,} images",
+            f"dataset.{setting}: must leave images to train on; got {size} of {total:,} images",
             hint="Give a smaller count or fraction.",
         )
     if count < 0 or (count == 0 and size):
         raise ImgclfError(
-            f"dataset.validation_size: must set at least one image aside; got {size} of {total:,} images",
-            hint="Give a larger count or fraction, or 0 for no validation.",
+            f"dataset.{setting}: must set at least one image aside; got {size} of {total:,} images",
+            hint="Give a larger count or fraction, or 0 for none at all." if setting == "validation_size" else "Give a larger count or fraction.",
         )
     return count
 
