@@ -96,7 +96,9 @@ class StreamedPixels:
         try:
             return read_image(file.read(), self.fit)
         except UnreadableImage as error:
-            raise WorkFailed(f"{file.path}: could be read when the run started, and cannot now: {error.reason}") from error
+            raise WorkFailed(
+                f"{file.path}: could be read when the run started, and cannot now: {error.reason}"
+            ) from error
 
 
 def cores() -> int:

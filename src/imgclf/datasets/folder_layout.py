@@ -57,7 +57,9 @@ def find_layout(tree: Tree) -> Layout:
     """
     if not tree.images:
         found = tree.describe_passed_over()
-        raise ImgclfError(f"{tree.root}: holds no image files{f'; {found}' if found else ''}", hint=f"Known: {LAYOUTS}.")
+        raise ImgclfError(
+            f"{tree.root}: holds no image files{f'; {found}' if found else ''}", hint=f"Known: {LAYOUTS}."
+        )
     splits = _split_folders(tree)
     return _with_splits(tree, splits) if splits else one_split(tree)
 
@@ -84,7 +86,9 @@ class Below:
 
     def inside(self, folder: str) -> Below:
         """The images below one of the folders at the top."""
-        images = [(name.relative_to(folder), file) for name, file in self.images if name.parts[0] == folder and _deep(name)]
+        images = [
+            (name.relative_to(folder), file) for name, file in self.images if name.parts[0] == folder and _deep(name)
+        ]
         return Below(self.tree, f"{self.folder}{folder}/", tuple(images))
 
     def tops(self) -> tuple[str, ...]:
@@ -172,5 +176,3 @@ def _labelled_by_name(images: Sequence[tuple[PurePosixPath, ImageFile]], part: B
 
 def _deep(name: PurePosixPath) -> bool:
     return len(name.parts) > 1
-
-

@@ -75,7 +75,8 @@ def _read_layout(settings: ImageFolder, places: DataPlaces, root: Path) -> tuple
 def _targets(settings: ImageFolder, layout: Layout, root: Path) -> tuple[Target, ...]:
     """The targets with their classes in order; those of the training files, or as the settings list them."""
     found = [
-        sorted({one.classes[column] for one in layout.train}, key=name_key) for column in range(len(layout.target_names))
+        sorted({one.classes[column] for one in layout.train}, key=name_key)
+        for column in range(len(layout.target_names))
     ]
     if settings.classes is not None:
         found[0] = _listed_classes(settings.classes, found[0], root)

@@ -116,7 +116,9 @@ def _held_out_count(size: int | float, total: int, setting: str) -> int:
     if count < 0 or (count == 0 and size):
         raise ImgclfError(
             f"dataset.{setting}: must set at least one image aside; got {size} of {total:,} images",
-            hint="Give a larger count or fraction, or 0 for none at all." if setting == "validation_size" else "Give a larger count or fraction.",
+            hint="Give a larger count or fraction, or 0 for none at all."
+            if setting == "validation_size"
+            else "Give a larger count or fraction.",
         )
     return count
 

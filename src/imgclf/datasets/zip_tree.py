@@ -58,7 +58,9 @@ def zip_tree(path: Path) -> Tree:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise ImgclfError(f"{path}: cannot be read as a zip archive: {error}", hint="is its download complete?") from error
+        raise ImgclfError(
+            f"{path}: cannot be read as a zip archive: {error}", hint="is its download complete?"
+        ) from error
     container = ZipContainer(archive)
     images: list[ImageFile] = []
     passed_over: list[PassedOver] = []
