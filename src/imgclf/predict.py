@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels
 from imgclf.evaluation.metrics import probabilities
-from imgclf.images.decode import UnreadableImage, decode
+from imgclf.images.decode import UnreadableImage, read_picture
 from imgclf.images.fit import ImageFit, fit_image
 from imgclf.images.ink import InkStyle, prepare_ink
 from imgclf.images.resize import to_channels
@@ -151,25 +151,27 @@ class _Preparation:
         return cls((height, width, channels), trained.fit, ink)
 
     def read(self, file: Path) -> _Prepared | UnreadableImage:
+        as_it_is = ImageFit(background=self.fitted.background)
         try:
-            image = decode(file, 3)
+            picture = read_picture(file, self.fitted if self.ink is None else as_it_is)
         except UnreadableImage as error:
             return error
+        image, original = picture.pixels, (picture.height, picture.width)
         if self.data_shape[2] == 3:
-            return self.fit(image, [])
+            return self.fit(to_channels(image, 3), [], original)
         steps = [] if (image == image[..., :1]).all() else ["colour to grey"]
         image = to_channels(image, 1)
-        if self.ink is not None:
-            image, ink_steps = prepare_ink(image, self.ink, *self.data_shape[:2])
-            steps += ink_steps
-        return self.fit(image, steps)
+        if self.ink is None:
+            return self.fit(image, steps, original)
+        image, ink_steps = prepare_ink(image, self.ink, *self.data_shape[:2])
+        return self.fit(image, steps + ink_steps)
 
-    def fit(self, image: NDArray[np.uint8], steps: list[str]) -> _Prepared:
-        """The image in the model's shape, as the training images are treated."""
-        steps = [*steps, *self.fitted.steps(*image.shape[:2])]
+    def fit(self, image: NDArray[np.uint8], steps: list[str], original: tuple[int, int] | None = None) -> _Prepared:
+        """The image in the model's shape, as the training images are treated; ``original`` as in ``fit_image``."""
+        steps = [*steps, *self.fitted.steps(*(original or image.shape[:2]))]
         if image.shape[2] != self.fitted.channels:
             steps = [*steps, "colour to grey" if self.fitted.channels == 1 else "grey repeated in 3 channels"]
-        return _Prepared(fit_image(image, self.fitted), tuple(steps))
+        return _Prepared(fit_image(image, self.fitted, original), tuple(steps))
 
 
 def _read_ahead(

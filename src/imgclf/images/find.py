@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from imgclf.errors import ImgclfError
 
-IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
 
 
 @dataclass(frozen=True)

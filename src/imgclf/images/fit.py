@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 ResizeRule = Literal["squash", "crop", "pad"]
 Interpolation = Literal["nearest", "linear", "cubic", "lanczos"]
 WHITE = (255, 255, 255)
+REDUCTIONS = ((2, 2), (4, 8), (8, 16))  # a decoder's factors, each with the factor of the whole reduction to be used in
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,20 @@ class ImageFit:
             return Geometry((height, width), _scaled((height, width), min(scales), self.size), self.size)
         return Geometry((height, width), self.size, self.size)
 
+    def reduction(self, height: int, width: int) -> int:
+        """By how much a decoder may reduce a picture of this height and width beforehand: 1, 2, 4 or 8.
+
+        By 2 where the result is half the picture or less, by 4 and 8 where a factor of 2 is left for averaging; the
+        centre to cut out must start on a whole reduced pixel.
+        """
+        if self.size is None or self.interpolation == "nearest":
+            return 1
+        cut, inner, _ = self.geometry(height, width)
+        ratio = min(cut[0] / inner[0], cut[1] / inner[1])
+        starts = (height - cut[0]) // 2, (width - cut[1]) // 2
+        factors = [factor for factor, least in REDUCTIONS if ratio >= least and not any(s % factor for s in starts)]
+        return max(factors, default=1)
+
     def steps(self, height: int, width: int) -> tuple[str, ...]:
         """For a person: what is done to an image of this height and width, in order; empty where nothing is."""
         cut, inner, outer = self.geometry(height, width)
@@ -66,21 +81,30 @@ class Geometry(NamedTuple):
     outer: tuple[int, int]
 
 
-def fit_image(image: NDArray[Any], fit: ImageFit) -> NDArray[Any]:
+def fit_image(image: NDArray[Any], fit: ImageFit, original: tuple[int, int] | None = None) -> NDArray[Any]:
     """The image (any height, any width, 1 or 3), uint8 or float32 from 0 to 255, as ``fit`` says; of the same type.
 
     Colour becomes grey first and grey becomes three equal channels after scaling, so that either costs least; the
     padding of a grey image has the luminance of the background. An image that fits already is returned as it is.
+    ``original`` is the height and width of the picture where ``image`` may be its ``reduction`` by a decoder, whose
+    last row and column then reach past the picture.
     """
     from imgclf.images.resize import pad, resize, to_channels
 
     channels = fit.channels or image.shape[2]
-    height, width = image.shape[:2]
+    height, width = original or image.shape[:2]
+    factor = 1 if image.shape[:2] == (height, width) else fit.reduction(height, width)
     cut, inner, outer = fit.geometry(height, width)
     grey = to_channels(image, 1) if channels == 1 else image
-    top, left = (height - cut[0]) // 2, (width - cut[1]) // 2
-    scaled = resize(grey[top : top + cut[0], left : left + cut[1]], *inner, fit.interpolation)
+    centre = grey[_middle(cut[0], height, factor), _middle(cut[1], width, factor)]
+    scaled = resize(centre, *inner, fit.interpolation, (cut[0] / factor, cut[1] / factor))
     return pad(to_channels(scaled, channels), *outer, fit.background)
+
+
+def _middle(part: int, whole: int, factor: int) -> slice:
+    """The middle ``part`` of ``whole`` pixels, on an axis that is reduced by ``factor``; a last half pixel is in it."""
+    start = (whole - part) // 2
+    return slice(start // factor, -(-(start + part) // factor))
 
 
 def _scaled(size: tuple[int, int], scale: float, most: tuple[int, int]) -> tuple[int, int]:

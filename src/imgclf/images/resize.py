@@ -13,14 +13,23 @@ if TYPE_CHECKING:
     from imgclf.images.fit import Interpolation
 
 
-def resize(image: NDArray[Any], height: int, width: int, interpolation: Interpolation = "linear") -> NDArray[Any]:
+def resize(
+    image: NDArray[Any],
+    height: int,
+    width: int,
+    interpolation: Interpolation = "linear",
+    extent: tuple[float, float] | None = None,
+) -> NDArray[Any]:
     """The image (any height, any width, channels) squashed or stretched to (height, width, channels), of its type.
 
     uint8, or float32 from 0 to 255. A side that shrinks is averaged by area, which keeps thin lines and makes no moiré;
     one that grows is interpolated. ``nearest`` takes pixels as they are both ways, and makes no values that the image
-    does not have. An image that has the size already is returned as it is.
+    does not have. An image that has the size already is returned as it is. ``extent`` is how much of the image's height
+    and width counts where the last row and column count in part; both sides must shrink then.
     """
     old_height, old_width, channels = image.shape
+    if extent is not None and extent != (old_height, old_width):
+        return _averaged(image, height, width, extent)
     if (old_height, old_width) == (height, width):
         return image
     if interpolation == "nearest":
@@ -56,6 +65,15 @@ def to_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
     if channels == 3:
         return np.repeat(image, 3, axis=2)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[:, :, np.newaxis]
+
+
+def _averaged(image: NDArray[Any], height: int, width: int, extent: tuple[float, float]) -> NDArray[Any]:
+    """Averaged by area, the last row and column in part: given factors and no size, OpenCV takes them as they are."""
+    import cv2
+
+    fx, fy = width / extent[1], height / extent[0]
+    scaled = np.asarray(cv2.resize(image, None, fx=fx, fy=fy, interpolation=cv2.INTER_AREA))
+    return scaled[:height, :width].reshape(height, width, image.shape[2])
 
 
 def _scaled(image: NDArray[Any], height: int, width: int, way: str) -> NDArray[Any]:

@@ -27,12 +27,13 @@ _BRANDS = {
     b"heic": "an HEIC photograph",
     b"heix": "an HEIC photograph",
     b"mif1": "an HEIF image",
-    b"avif": "an AVIF image",
 }
 
 
 def file_format(start: bytes) -> str | None:
-    """JPEG, PNG, GIF, BMP, TIFF or WebP, or None where the first bytes are those of none of them."""
+    """JPEG, PNG, GIF, BMP, TIFF, WebP or AVIF, or None where the first bytes are those of none of them."""
+    if start[4:8] == b"ftyp" and {b"avif", b"avis"} & set(_brands(start)):
+        return "AVIF"
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WebP"
     return next((name for signature, name in _FORMATS if start.startswith(signature)), None)
@@ -51,6 +52,12 @@ def looks_like(start: bytes) -> str:
     if text is None:
         return f"starts with the bytes {start[:8].hex(' ')}"
     return f"looks like {_kind_of_text(text)}, starts with {text.strip()[:30]!r}"
+
+
+def _brands(start: bytes) -> list[bytes]:
+    """What a file of ISO 14496-12 says that it is (section 4.3): the major brand, a version, the compatible brands."""
+    box = start[8 : int.from_bytes(start[:4], "big")]
+    return [box[at : at + 4] for at in range(0, len(box), 4)]
 
 
 def _as_text(start: bytes) -> str | None:
