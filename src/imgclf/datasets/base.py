@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
@@ -151,7 +151,7 @@ class DataPlaces:
 
     data_dir: Path
     report_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
-    fit: ImageFit = ImageFit()
+    fit: ImageFit = field(default_factory=ImageFit)
     cache_dir: Path | None = None
 
 

@@ -17,7 +17,6 @@ from imgclf.datasets.file_tree import ImageFile, few
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.images.decode import UnreadableImage
 from imgclf.images.fit import ImageFit
-from imgclf.images.read import image_info, read_image
 from imgclf.settings import ImageShape
 
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -94,7 +93,7 @@ class StreamedPixels:
 
     def _read(self, file: ImageFile) -> NDArray[np.uint8]:
         try:
-            return read_image(file.read(), self.fit)
+            return file.pixels(self.fit)
         except UnreadableImage as error:
             raise WorkFailed(
                 f"{file.path}: could be read when the run started, and cannot now: {error.reason}"
@@ -127,8 +126,8 @@ def complete_fit(files: Sequence[ImageFile], fit: ImageFit) -> ImageFit:
         if len(sizes) > 1:
             (first, many), (second, _) = sizes.most_common(2)
             raise ImgclfError(
-                f"images are of {len(sizes)} sizes, such as {many:,} of {first[0]}x{first[1]}, and {second[0]}x{second[1]} "
-                "(height x width)",
+                f"images are of {len(sizes)} sizes, such as {many:,} of {first[0]}x{first[1]} (height x width) and "
+                f"others of {second[0]}x{second[1]}",
                 hint="Set preprocessing.size to the height and width that all are to be brought to.",
             )
     else:
@@ -150,10 +149,10 @@ def _until_colour(files: Sequence[ImageFile]) -> list[ImageShape]:
 
 def _info(file: ImageFile) -> ImageShape | None:
     try:
-        info = image_info(file.read())
+        info = file.info()
     except UnreadableImage:
         return None
-    return info.height, info.width, info.channels
+    return info.height, info.width, 1 if info.is_grey else 3
 
 
 def decode_files(
@@ -168,7 +167,7 @@ def decode_files(
 
     def decode(position: int) -> None:
         try:
-            pixels = np.ascontiguousarray(read_image(files[position].read(), fit))
+            pixels = np.ascontiguousarray(files[position].pixels(fit))
         except UnreadableImage as error:
             unreadable[position] = error.reason
             return
@@ -178,6 +177,9 @@ def decode_files(
     for done, _ in enumerate(in_threads(decode, range(len(files))), 1):
         if done % FILES_A_TASK == 0 or done == len(files):
             report_progress("decoding image files", done, len(files))
+    changed = next((file.path for file in files if file.has_changed()), None)
+    if changed is not None:
+        raise WorkFailed(f"{changed}: was changed while the files were decoded", hint="Start again.")
     return Verdicts(digests, dict(sorted(unreadable.items())))
 
 

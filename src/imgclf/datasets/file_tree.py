@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imgclf.errors import ImgclfError
+from imgclf.images.decode import ImageInfo, image_info, read_image
 from imgclf.images.find import IMAGE_EXTENSIONS, natural_key
+from imgclf.images.fit import ImageFit
 from imgclf.images.signature import file_format
 
 START_BYTES = 512  # enough of a file to tell its format
@@ -32,15 +37,21 @@ DEVICE = "a device or a pipe"
 class Container(Protocol):
     """What files are read from: the file system, or an archive."""
 
-    def read(self, file: ImageFile) -> Path | bytes:
-        """What the decoder takes. Raises ImgclfError where a member of an archive cannot be unpacked."""
+    def version(self, file: ImageFile) -> tuple[int, int]:
+        """What differs between two contents of one path: size and time of change (ns), or size and checksum."""
+
+    def content(self, file: ImageFile) -> bytes | None:
+        """A file's bytes; None where it lies on the disk under its path.
+
+        Raises UnreadableImage where a member of an archive cannot be unpacked.
+        """
 
 
 @dataclass(frozen=True)
 class ImageFile:
     """A file that is taken for an image: ``name`` below the data set's place, with slashes; ``path`` for the user.
 
-    ``version`` differs between two contents of one path: size and time of change (ns), or size and checksum.
+    ``version`` is what its container said of it when it was listed.
     """
 
     name: str
@@ -48,9 +59,24 @@ class ImageFile:
     version: tuple[int, int]
     container: Container
 
-    def read(self) -> Path | bytes:
-        """What the decoder takes: the path of a file, the bytes of a member of an archive."""
-        return self.container.read(self)
+    def content(self) -> bytes | None:
+        """Its bytes; None where it lies on the disk under its path. Raises UnreadableImage."""
+        return self.container.content(self)
+
+    def has_changed(self) -> bool:
+        """Whether the file is another one than when it was listed."""
+        try:
+            return self.container.version(self) != self.version
+        except OSError:
+            return True
+
+    def pixels(self, fit: ImageFit) -> NDArray[np.uint8]:
+        """The image as ``fit`` says. Raises UnreadableImage."""
+        return read_image(self.path, fit, content=self.content())
+
+    def info(self) -> ImageInfo:
+        """What its header says. Raises UnreadableImage."""
+        return image_info(self.path, content=self.content())
 
 
 @dataclass(frozen=True)
@@ -86,8 +112,12 @@ class Tree:
 class FileSystem:
     """Files that lie on the disk."""
 
-    def read(self, file: ImageFile) -> Path:
-        return file.path
+    def version(self, file: ImageFile) -> tuple[int, int]:
+        status = file.path.stat()
+        return status.st_size, status.st_mtime_ns
+
+    def content(self, file: ImageFile) -> None:  # noqa: ARG002 (one of two containers)
+        return None
 
 
 ON_DISK = FileSystem()

@@ -49,6 +49,10 @@ class Layout:
     target_names: tuple[str, ...] = ("label",)
     quarantine: tuple[Quarantined, ...] = ()
 
+    def files(self) -> tuple[LabelledFile, ...]:
+        """The files of all splits."""
+        return (*self.train, *(self.validation or ()), *(self.test or ()))
+
 
 def find_layout(tree: Tree) -> Layout:
     """The layout that the tree has: with split folders, or without.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import DataPlaces, Pixels, Quarantined, SelectedPixels, Split, Splits, Target
 from imgclf.datasets.decoding import FilePixels, StreamedPixels, Verdicts, complete_fit, decode_files
-from imgclf.datasets.file_tree import ImageFile, composed, few, in_order, name_key
+from imgclf.datasets.file_tree import ImageFile, Tree, composed, few, in_order, name_key
+from imgclf.datasets.folder_csv import Columns, csv_layout
 from imgclf.datasets.folder_layout import LabelledFile, Layout, find_layout, one_split
 from imgclf.datasets.folder_places import find_path, read_tree
 from imgclf.datasets.pixel_cache import NotCached, cached_images
@@ -34,6 +36,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
     root, note = find_path(settings.path, places, "dataset.path")
     layout, notes = _read_layout(settings, places, root)
     targets = _targets(settings, layout, root)
+    notes += _unused_classes(settings, layout)
     parts = _parts(settings, layout, targets)
     decoded = _decode(parts, root, places)
     quarantine = (*layout.quarantine, *decoded.quarantine())
@@ -42,7 +45,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
     validation = decoded.split(parts.validation) if parts.validation else None
     _check_not_empty({"train": train, "validation": validation, "test": test}, root)
     return build_splits(
-        settings,
+        settings.model_copy(update={"limit_per_class": None}),  # kept already, before anything was decoded
         seed,
         whole=train,
         validation=validation,
@@ -57,7 +60,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
 
 def _read_layout(settings: ImageFolder, places: DataPlaces, root: Path) -> tuple[Layout, list[str]]:
     tree = read_tree(root)
-    layout = find_layout(tree)
+    layout = _csv_layout(settings, places, tree) if settings.csv else find_layout(tree)
     notes = [tree.describe_passed_over()]
     for split, path in (("validation", settings.validation_path), ("test", settings.test_path)):
         if path is None:
@@ -67,9 +70,16 @@ def _read_layout(settings: ImageFolder, places: DataPlaces, root: Path) -> tuple
         place, where = find_path(path, places, f"dataset.{split}_path")
         other = read_tree(place)
         files = one_split(other)
-        layout = replace(layout, **{split: files.train})
+        layout = replace(layout, validation=files.train) if split == "validation" else replace(layout, test=files.train)
         notes += [f"{split} from {place} ({where}): {files.title}", other.describe_passed_over(), *files.notes]
     return layout, [note for note in notes if note]
+
+
+def _csv_layout(settings: ImageFolder, places: DataPlaces, tree: Tree) -> Layout:
+    assert settings.csv is not None
+    inside = tree.root / settings.csv
+    path = inside if inside.is_file() else find_path(settings.csv, places, "dataset.csv")[0]
+    return csv_layout(path, Columns(settings.file_column, settings.label_columns, settings.split_column), tree)
 
 
 def _targets(settings: ImageFolder, layout: Layout, root: Path) -> tuple[Target, ...]:
@@ -95,6 +105,18 @@ def _listed_classes(listed: Sequence[str], found: Sequence[str], root: Path) -> 
             hint=f"There are: {few(found)}.",
         )
     return classes
+
+
+def _unused_classes(settings: ImageFolder, layout: Layout) -> list[str]:
+    """Notes on the classes that have no image, and those that the settings leave out."""
+    empty = [name for name in layout.empty_classes if name not in {one.classes[0] for one in layout.train}]
+    notes = [f"without any image, so no class: {few(empty)}"] if empty else []
+    if settings.classes is not None:
+        listed = {composed(name) for name in settings.classes}
+        others = Counter(one.classes[0] for one in layout.files() if one.classes[0] not in listed)
+        unused = few([f"{name} ({count:,} images)" for name, count in others.items()])
+        notes += [f"not used, since dataset.classes does not list it: {unused}"] if others else []
+    return notes
 
 
 @dataclass(frozen=True)

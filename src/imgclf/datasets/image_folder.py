@@ -18,8 +18,8 @@ class ImageFolder(DatasetSettings):
     """
 
     name: Literal["image_folder"] = Field(
-        description="Your own image files: one folder per class; `train/`, `validation/`, `test/` above them; flat names "
-        "(`cat.0.jpg`); a zip archive of these (`train.zip`); or a CSV file of names and labels."
+        description="Your own image files: one folder per class; `train/`, `validation/`, `test/` above them; flat "
+        "names (`cat.0.jpg`); a zip archive of these (`train.zip`); or a CSV file of names and labels."
     )
     path: str = Field(
         min_length=1,
@@ -28,8 +28,8 @@ class ImageFolder(DatasetSettings):
     )
     classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
         None,
-        description="The classes to use (of the first label column), in the order of their labels. null: all, in natural "
-        "order (2 before 10).",
+        description="The classes to use (of the first label column), in the order of their labels. null: all, in "
+        "natural order (2 before 10).",
     )
     validation_path: str | None = Field(
         None, min_length=1, description="Folder or archive of the validation images, without split folders."
@@ -46,7 +46,7 @@ class ImageFolder(DatasetSettings):
         0,
         ge=0,
         lt=2**32,
-        description="Which images those are. Not the experiment's seed: runs of other seeds are tested on the same ones.",
+        description="Which images those are. Not the experiment's seed: runs of other seeds are tested on the same.",
     )
     csv: str | None = Field(
         None,

@@ -76,6 +76,15 @@ class Entry:
         }
 
 
+@dataclass(frozen=True)
+class Cleared:
+    """What ``clear`` did: entries removed, their bytes, and the entries that are being made now."""
+
+    removed: int
+    freed_bytes: int
+    busy: tuple[Path, ...]
+
+
 def cached_images(
     cache_dir: Path, source: Path, files: Sequence[ImageFile], fit: ImageFit, report_progress: ReportProgress
 ) -> CachedImages:
@@ -126,8 +135,8 @@ def list_entries(cache_dir: Path) -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.created, entry.folder.name))
 
 
-def clear(cache_dir: Path) -> tuple[int, int, list[Path]]:
-    """Remove every entry and what unfinished ones left: how many, their bytes, and those that are being made now.
+def clear(cache_dir: Path) -> Cleared:
+    """Remove every entry, and what unfinished ones left; those that are being made now stay.
 
     A run that has an entry open keeps its images: the system frees them when it ends.
     """
@@ -136,8 +145,7 @@ def clear(cache_dir: Path) -> tuple[int, int, list[Path]]:
     folder = _entries_folder(cache_dir)
     removed, freed, busy = 0, 0, []
     names = {path.name.lstrip(".").split(".")[0] for path in folder.iterdir()} if folder.is_dir() else set()
-    for name in sorted(names):
-        entry = folder / name
+    for entry in (folder / name for name in sorted(names)):
         try:
             with FileLock(_lock_path(entry), timeout=0):
                 freed += _size_of(entry) + sum(_size_of(part) for part in _unfinished(entry))
@@ -146,7 +154,7 @@ def clear(cache_dir: Path) -> tuple[int, int, list[Path]]:
                 _remove_unfinished(entry)
         except Timeout:
             busy.append(entry)
-    return removed, freed, busy
+    return Cleared(removed, freed, tuple(busy))
 
 
 def _entries_folder(cache_dir: Path) -> Path:
@@ -215,8 +223,8 @@ def _check_room(folder: Path, shape: tuple[int, ...]) -> None:
     free = shutil.disk_usage(folder).free
     if needed + MARGIN_BYTES > free:
         raise NotCached(
-            f"{folder}: {_text_of_size(needed)} are needed, and {_text_of_size(MARGIN_BYTES)} are to stay free; the disk "
-            f"has {_text_of_size(free)}"
+            f"{folder}: {_text_of_size(needed)} are needed, and {_text_of_size(MARGIN_BYTES)} are to stay free; "
+            f"the disk has {_text_of_size(free)}"
         )
 
 
@@ -266,7 +274,7 @@ def _build(
 
 
 def _write_at(target: int, pixels: NDArray[np.uint8], offset: int) -> None:
-    rest = memoryview(pixels).cast("B")
+    rest = pixels.data.cast("B")
     while rest:
         written = os.pwrite(target, rest, offset)
         rest, offset = rest[written:], offset + written

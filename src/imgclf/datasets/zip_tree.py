@@ -37,7 +37,11 @@ class ZipContainer:
     archive: zipfile.ZipFile
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, file: ImageFile) -> bytes:
+    def version(self, file: ImageFile) -> tuple[int, int]:
+        member = self.archive.getinfo(file.name)
+        return member.file_size, member.CRC
+
+    def content(self, file: ImageFile) -> bytes:
         member = self.archive.getinfo(file.name)
         if member.file_size > MEMBER_LIMIT_BYTES:
             limit = f"more than the {MEMBER_LIMIT_BYTES:,} that are read at most"
