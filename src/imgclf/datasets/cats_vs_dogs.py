@@ -60,8 +60,8 @@ def prepare_cats_vs_dogs(
     """Copy ``train`` and ``test`` images of each class to TARGET/train/cat and so on; TARGET appears whole or not.
 
     SOURCE is a folder or zip archive: flat names (cat.0.jpg, anywhere below it) or folders Cat and Dog. Which images is
-    drawn by ``seed``; a larger ``test`` keeps the smaller one's. A file that is broken, or whose pixels are those of one
-    taken before, is left out. Raises ImgclfError where TARGET holds something, or there are too few images.
+    drawn by ``seed``; a larger ``test`` keeps the smaller one's. A file that is broken, or has the pixels of one taken
+    before, is left out. Raises ImgclfError where TARGET holds something, or there are too few images.
     """
     _check_target(target)
     if not source.exists():
@@ -102,6 +102,8 @@ def _choose(
     taken: list[Placed] = []
     left_out: list[Placed] = []
     first_of: dict[bytes, ImageFile] = {}
+    for label, pool in pools.items():
+        _check_enough(source, label, len(pool), len(pool), train + test)
     for number, (label, pool) in enumerate(pools.items()):
         repeated = {name for name, count in Counter(_file_name(file) for file in pool).items() if count > 1}
         of_class: list[Placed] = []
@@ -118,14 +120,18 @@ def _choose(
             report_progress("choosing photographs", len(taken) + len(of_class), (train + test) * len(pools))
             if len(of_class) == train + test:
                 break
-        if len(of_class) < train + test:
-            raise ImgclfError(
-                f"{source}: {label}: {train + test:,} images are asked for; found {len(of_class):,} whole and different "
-                f"ones among {len(pool):,} files",
-                hint="Names must be like cat.0.jpg, or folders Cat and Dog; or ask for fewer: --train, --test.",
-            )
+        _check_enough(source, label, len(of_class), len(pool), train + test)
         taken += of_class
     return taken, left_out
+
+
+def _check_enough(source: Path, label: str, found: int, files: int, asked: int) -> None:
+    if found < asked:
+        raise ImgclfError(
+            f"{source}: {label}: {asked:,} images are asked for; found {found:,} whole and different ones among "
+            f"{files:,} files",
+            hint="Names must be like cat.0.jpg, or folders Cat and Dog; or ask for fewer: --train, --test.",
+        )
 
 
 def _shuffled(pool: list[ImageFile], seed: int, number: int) -> list[ImageFile]:
