@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from imgclf.datasets.file_tree import folder_tree
 from imgclf.datasets.pixel_cache import cached_images
 from imgclf.images.fit import ImageFit
 
-Imgclf = Callable[..., "Answer"]  # type: ignore[name-defined]  # noqa: F821 (of conftest)
+Imgclf = Callable[..., Any]
 
 
 @pytest.fixture

@@ -101,26 +101,35 @@ def test_equal_pictures_are_taken_once_whatever_their_bytes(kaggle: Path, tmp_pa
 def test_broken_files_are_left_out_and_listed(kaggle: Path, tmp_path: Path) -> None:
     (kaggle / "train" / "cat.0.png").write_bytes(b"")
     (kaggle / "train" / "unknown.png").write_bytes((kaggle / "train" / "cat.1.png").read_bytes())
-    prepared = prepare(kaggle, tmp_path / "out", train=4, test=3)
-    assert prepared.without_class == ("train/unknown.png",)
-    assert counts(tmp_path / "out") == EXPECTED
-    prepare(kaggle, tmp_path / "all", train=3, test=4)
-    assert [one.left_out for one in prepare(kaggle, tmp_path / "x", train=6, test=1).left_out] in ([], ["empty file"])
-    listed = (tmp_path / "all" / "files.csv").read_text()
-    assert ("cat.0.png" in listed) == ("empty file" in listed)
+    prepared = [prepare(kaggle, tmp_path / str(seed), seed=seed) for seed in range(4)]
+    assert all(one.without_class == ("train/unknown.png",) for one in prepared)
+    assert all(counts(tmp_path / str(seed)) == EXPECTED for seed in range(4))
+    met = [seed for seed in range(4) if prepared[seed].left_out]
+    assert met, "only where the broken file is drawn last is it not looked at"
+    for seed in met:
+        assert [(one.source.name, one.left_out) for one in prepared[seed].left_out] == [
+            ("train/cat.0.png", "empty file")
+        ]
+        listed = (tmp_path / str(seed) / "files.csv").read_text().splitlines()
+        assert listed[-1] == f",,cat,{kaggle / 'train' / 'cat.0.png'},empty file"
 
 
 def test_two_files_of_one_name_both_have_a_place(kaggle: Path, tmp_path: Path, write_image: WriteImage) -> None:
     for number in range(8):
         write_image(kaggle / "more" / f"cat.{number}.png", 500 + number)
-    prepare(kaggle, tmp_path / "out", train=4, test=4)
-    prepared = prepare(kaggle, tmp_path / "many", train=4, test=4)
-    assert len(laid_out(tmp_path / "many")) == len(prepared.taken) == 16
+        write_image(kaggle / "more" / f"dog.{number}.png", 600 + number)
+    prepare(kaggle, tmp_path / "out", train=8, test=8)
+    with (tmp_path / "out" / "files.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["class"] == "cat"]
+    assert len({row["file"] for row in rows}) == 16
+    assert all((tmp_path / "out" / row["file"]).read_bytes() == Path(row["source"]).read_bytes() for row in rows)
 
 
 def test_too_few_images_are_told_and_nothing_is_left(kaggle: Path, tmp_path: Path) -> None:
     (kaggle / "train" / "cat.0.png").write_bytes(b"")
-    with pytest.raises(ImgclfError, match="cat: 8 images are asked for; found 7 whole and different ones among 8 files"):
+    with pytest.raises(
+        ImgclfError, match="cat: 8 images are asked for; found 7 whole and different ones among 8 files"
+    ):
         prepare(kaggle, tmp_path / "out", train=4, test=4)
     with pytest.raises(ImgclfError, match="cat: 80 images are asked for; found 8"):
         prepare(kaggle, tmp_path / "out", train=40, test=40)

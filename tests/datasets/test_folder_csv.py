@@ -14,7 +14,12 @@ NAMES = ("a/1.jpg", "a/2.jpg", "b/3.jpg")
 
 
 def read(
-    folder: Path, text: str, names: tuple[str, ...] = NAMES, *, labels: tuple[str, ...] = ("colour",), split: str | None = None
+    folder: Path,
+    text: str,
+    names: tuple[str, ...] = NAMES,
+    *,
+    labels: tuple[str, ...] = ("colour",),
+    split: str | None = None,
 ) -> Layout:
     tree = Tree(folder, tuple(ImageFile(name, folder / name, (0, 0), ON_DISK) for name in names), (), ())
     (folder / "labels.csv").write_text(text, encoding="utf-8")

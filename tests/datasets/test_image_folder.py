@@ -28,7 +28,9 @@ def photos(tmp_path: Path, write_image: WriteImage) -> Path:
     return tmp_path / "photos"
 
 
-def load(path: Path | str, tmp_path: Path, *, fit: ImageFit | None = None, cached: bool = True, **settings: Any) -> Splits:
+def load(
+    path: Path | str, tmp_path: Path, *, fit: ImageFit | None = None, cached: bool = True, **settings: Any
+) -> Splits:
     dataset = ImageFolder(name="image_folder", path=str(path), **settings)
     cache = tmp_path / "cache" if cached else None
     return dataset.load(DataPlaces(tmp_path / "data", fit=fit or ImageFit(), cache_dir=cache), seed=1)
@@ -43,14 +45,18 @@ def names(split: Split | None) -> list[str]:
 
 def labels_by_name(splits: Splits) -> dict[str, int]:
     parts = (splits.train, splits.validation, splits.load_test())
-    return {name: int(label) for part in parts if part for name, label in zip(names(part), part.labels[:, 0], strict=True)}
+    return {
+        name: int(label) for part in parts if part for name, label in zip(names(part), part.labels[:, 0], strict=True)
+    }
 
 
 def test_every_image_has_the_label_and_the_pixels_of_its_own_file(photos: Path, tmp_path: Path) -> None:
     splits = load(photos, tmp_path)
     assert splits.targets[0].class_names == ("cat", "dog")
     assert (len(splits.train), len(splits.validation or ()), splits.test_images) == (14, 2, 4)
-    assert labels_by_name(splits) == {f"{one}/{n}.png": label for label, one in enumerate(("cat", "dog")) for n in range(10)}
+    assert labels_by_name(splits) == {
+        f"{one}/{n}.png": label for label, one in enumerate(("cat", "dog")) for n in range(10)
+    }
     for part in (splits.train, splits.validation, splits.load_test()):
         assert part is not None
         for index, image in enumerate(part.pixels.take(np.arange(len(part)))):
@@ -119,7 +125,9 @@ def test_label_columns_are_targets_of_their_own(photos: Path, tmp_path: Path) ->
         assert labels == [int(name.startswith("dog")), int(Path(name).stem) % 2]
 
 
-def test_listed_classes_give_the_order_and_others_are_told(photos: Path, tmp_path: Path, write_image: WriteImage) -> None:
+def test_listed_classes_give_the_order_and_others_are_told(
+    photos: Path, tmp_path: Path, write_image: WriteImage
+) -> None:
     write_image(photos / "fox" / "0.png")
     (photos / "owl").mkdir()
     splits = load(photos, tmp_path, classes=("dog", "cat"))
@@ -196,9 +204,7 @@ def test_channels_are_one_only_where_every_file_is_grey(photos: Path, tmp_path: 
     assert load(photos, tmp_path).train.pixels.image_shape == (12, 10, 3)
 
 
-def test_streamed_images_are_those_of_the_cache(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_streamed_images_are_those_of_the_cache(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (photos / "cat" / "3.png").write_bytes(b"")
     cached = load(photos, tmp_path, max_unreadable=0.1)
 

@@ -82,9 +82,7 @@ def _remove(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_touch, _replace, _add, _remove])
-def test_any_change_of_the_files_makes_another_entry(
-    folder: Path, cache: Path, change: Callable[[Path], None]
-) -> None:
+def test_any_change_of_the_files_makes_another_entry(folder: Path, cache: Path, change: Callable[[Path], None]) -> None:
     before = ask(cache, folder)
     change(folder)
     after = ask(cache, folder)
@@ -222,7 +220,9 @@ def test_list_tells_each_entry_and_clear_frees_them(folder: Path, cache: Path) -
     assert [(one.source, one.images) for one in listed] == [(str(folder), 40)] * 2
     assert {one.image_shape for one in listed} == {(12, 10, 3), (24, 20, 3)}
     _spoil_manifest(first.folder)
-    assert [one.problem for one in list_entries(cache) if one.folder == first.folder] == ["manifest.json cannot be read"]
+    assert [one.problem for one in list_entries(cache) if one.folder == first.folder] == [
+        "manifest.json cannot be read"
+    ]
     cleared = clear(cache)
     assert (cleared.removed, cleared.busy) == (2, ())
     assert cleared.freed_bytes > 40 * 12 * 10 * 3
