@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from imgclf.images.whole import without_metadata
+
 if TYPE_CHECKING:
     from PIL import Image
     from PIL.ImageFile import ImageFile
@@ -87,7 +89,8 @@ def _scale_colour16(image: ImageFile, stream: BinaryIO) -> Image.Image:
     from PIL import Image
 
     stream.seek(0)
-    decoded = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    content = without_metadata(stream) if image.format == "PNG" else stream.read()
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     upper = np.asarray(image.convert("RGB"))
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[:2] != upper.shape[:2]:
         raise UnsupportedPixelsError(f"{image.format} file with 16 bits a channel of an unusual kind ({image.mode})")
