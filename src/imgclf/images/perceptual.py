@@ -26,8 +26,8 @@ COMPARISONS_A_PIECE = 2**20
 COMPARED_SIDE = 32  # pixels: finer detail is where two encodings of one photograph differ
 # Correlations from which two pictures are taken for one. Measured, test against training images: of MNIST the most
 # alike reach 0.992 (54,000 x 10,000 images), and copies saved as JPEG of quality 75 have 0.994 or more; of CIFAR-10
-# the pairs seen between 0.95 and 0.98 were one photograph each; of 4,000 photographs one pair had hashes that close, and was
-# one picture.
+# the pairs seen between 0.95 and 0.98 were one photograph each; of 4,000 photographs one pair had hashes that close, and
+# was one picture.
 ALIKE, ALIKE_IN_ONE_LAYOUT = 0.95, 0.995
 # The median correlation of the spectra of two training images: photographs 0.01 to 0.05; Quick Draw 0.34, Fashion-MNIST
 # 0.44, MNIST 0.51.
