@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import Split, Splits
+from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.metrics import probabilities
@@ -99,7 +100,7 @@ def evaluate_split(forward: Forward, splits: Splits, split: SplitName, fit: Imag
     logits = forward.logits(pixels)[0]
     labels = images.labels[:, 0]
     report = build_report(logits, labels, splits.targets[0].class_names, split)
-    return Evaluation(report, pixels, labels, probabilities(logits))
+    return Evaluation(report, rounded(pixels), labels, probabilities(logits))
 
 
 def choose_split(splits: Splits, split: SplitName) -> Split:
