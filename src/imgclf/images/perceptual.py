@@ -1,15 +1,15 @@
 """Pictures that look alike though their bytes differ: a perceptual hash, pairs of close hashes, and a second opinion.
 
-The hash is of the kind of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), section
-3.2.1: the signs of the lowest frequencies of a picture's cosine transform. Two things differ. The transform is taken of
-the whole picture, so that nothing is resized first; and a frequency is compared with its median in the data instead
-of with the picture's other frequencies: on digits, which all have their ink in the middle, the plain hash gives most
-pictures the same bits.
+The hash is of the kind of the DCT hash in Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions"
+(2010): the signs of the lowest frequencies of a picture's cosine transform. Two things differ. The transform is taken
+of the whole picture, so that nothing is resized first; and a frequency is compared with its median in the data instead
+of with the picture's other frequencies, so that each bit is set in half of the pictures also where all are much alike,
+as digits are.
 
 Found are copies that were saved again, resized, or made a little brighter. Not found are crops, mirrored and turned
 copies, and those whose colours were changed much; where all images share one layout, as digits do, also copies saved
-with much loss: of 300 test images each, saved as JPEG of quality 75, 81 % of Fashion-MNIST's are found again, and 99.7 %
-of MNIST's.
+with much loss: of 300 test images each, saved as JPEG of quality 75, 81 % of Fashion-MNIST's are found again, and
+99.7 % of MNIST's.
 """
 
 from __future__ import annotations
