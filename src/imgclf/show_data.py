@@ -14,6 +14,7 @@ from imgclf.augmentation.base import augmented_images
 from imgclf.datasets.base import ArrayPixels, Pixels, SelectedPixels, Split, Splits, Target
 from imgclf.datasets.census import class_counts, pixel_statistics
 from imgclf.datasets.pieces import image_bytes, spread
+from imgclf.datasets.rows import ArrayRows, RowPixels
 from imgclf.datasets.shaped import ShapedPixels, shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
@@ -136,12 +137,13 @@ def _arrays_in_memory(pixels: Pixels) -> list[NDArray[Any]]:
     """The arrays that pixels hold in memory; those mapped from a file are the system's to keep or drop."""
     while isinstance(pixels, (SelectedPixels, ShapedPixels)):
         pixels = pixels.pixels
-    if not isinstance(pixels, ArrayPixels):
+    held = pixels.rows if isinstance(pixels, RowPixels) else pixels
+    if not isinstance(held, (ArrayPixels, ArrayRows)):
         return []
-    array: Any = pixels.array
+    array: Any = held.array
     while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
         array = array.base
-    return [] if isinstance(array, np.memmap) else [pixels.array]
+    return [] if isinstance(array, np.memmap) else [held.array]
 
 
 def _pictures(data: Splits, counts: dict[str, list[NDArray[np.int64]]]) -> dict[str, Callable[[], bytes]]:
