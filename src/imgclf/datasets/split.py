@@ -68,9 +68,13 @@ def build_splits(
 
 def limited(split: Split, limit: int) -> Split:
     """At most ``limit`` images of each class of the first target, always the same ones; their order is kept."""
-    labels = split.labels[:, 0]
+    return select(split, limited_positions(split.labels[:, 0], limit))
+
+
+def limited_positions(labels: NDArray[np.integer], limit: int) -> NDArray[np.int64]:
+    """Positions of at most ``limit`` images of each class, always the same ones, sorted; ``labels`` is (images,)."""
     counts = np.unique(labels, return_counts=True)[1]
-    return select(split, np.flatnonzero(_drawn(labels, counts, np.minimum(counts, limit), _LIMIT_SEED)))
+    return np.flatnonzero(_drawn(labels, counts, np.minimum(counts, limit), _LIMIT_SEED))
 
 
 def select(split: Split, positions: NDArray[np.int64]) -> Split:
