@@ -25,8 +25,9 @@ model:
   name: mlp
   dense_units: [16]
 training:
-  epochs: 8
+  epochs: 40
   batch_size: 16
+  optimizer: adam
   tensorboard: {{scalars: false, graph: false}}
 """
 
