@@ -28,6 +28,7 @@ from imgclf.images.fit import ImageFit
 DECODER_VERSION = 1  # raised when a file's pixels change: entries of other versions are not used
 MARGIN_BYTES = 2**30  # of the disk, left free for the run itself and for others
 CHECKED_IMAGES = 32  # compared with their digest whenever an entry is opened: finds pages that were never written
+WAIT_SECONDS = 1.0  # for another process, before the user is told once more
 PIXELS, DIGESTS, MANIFEST = "pixels.npy", "digests.npy", "manifest.json"
 
 ReportProgress = Callable[[str, int, int], None]
@@ -171,11 +172,11 @@ def _locked(folder: Path, report_progress: ReportProgress) -> Iterator[None]:
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_lock_path(folder))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        report_progress("waiting for another run that decodes these files", 0, 0)
-        lock.acquire()
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=WAIT_SECONDS)
+        except Timeout:
+            report_progress("waiting for another run that decodes these files", 0, 1)
     try:
         yield
     finally:
