@@ -8,7 +8,7 @@ on them: list, decode, check, digest and write the cache, then take every image 
 is the same with the cache made by it. `keras` is `image_dataset_from_directory` (shuffled batches of 32, its defaults
 else), iterated once; it needs a folder a class, made of links. Each measurement is a process of its own; imports are
 not counted; one round before the first warms the system's cache of the files. Prints every round, the medians, and
-their ratios.
+their ratios; and the processor's time an image, which other programs on the machine change less.
 """
 
 from __future__ import annotations
@@ -24,29 +24,36 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 BATCH, SEED = 32, 0
 CONTENDERS = ("keras", "first", "cached")
+
+
+class Pass(NamedTuple):
+    """Images per second by the clock, and the processor's milliseconds an image, of all its cores together."""
+
+    rate: float
+    processor_ms: float
 
 
 def main() -> None:
     """Alternate the contenders and print what each reached."""
     arguments = parse_arguments()
     if arguments.child:
-        seconds, images = CHILDREN[arguments.child](arguments)
-        print(json.dumps(images / seconds))
+        print(json.dumps(CHILDREN[arguments.child](arguments)))
         return
-    rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    results: dict[str, list[Pass]] = {name: [] for name in CONTENDERS}
     with tempfile.TemporaryDirectory(prefix="bench_folder-", dir=arguments.scratch) as scratch:
         links = link_class_folders(arguments.photos, Path(scratch))
         for number in range(arguments.rounds + 1):
             cache = Path(scratch) / f"cache-{number}"
             for name in CONTENDERS:
-                rate = measure(name, arguments, links if name == "keras" else arguments.photos, cache)
+                one = measure(name, arguments, links if name == "keras" else arguments.photos, cache)
                 if number:
-                    rates[name].append(rate)
-                    print(f"round {number} {name}: {rate:,.0f} images/s", flush=True)
-    print_summary(rates)
+                    results[name].append(one)
+                    print(f"round {number} {name}: {one.rate:,.0f} images/s, {one.processor_ms:.3f} ms", flush=True)
+    print_summary(results)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -70,33 +77,33 @@ def link_class_folders(photos: Path, scratch: Path) -> Path:
     return scratch / "links"
 
 
-def measure(name: str, arguments: argparse.Namespace, photos: Path, cache: Path) -> float:
-    """Images per second in a process of one contender."""
+def measure(name: str, arguments: argparse.Namespace, photos: Path, cache: Path) -> Pass:
+    """One pass in a process of one contender."""
     command = [sys.executable, __file__, "--child", name, "--size", str(arguments.size)]
     command += ["--photos", str(photos), "--cache", str(cache)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr}")
-    return float(done.stdout.splitlines()[-1])
+    return Pass(*json.loads(done.stdout.splitlines()[-1]))
 
 
-def run_keras(arguments: argparse.Namespace) -> tuple[float, int]:
-    """Seconds and images of one pass by Keras."""
+def run_keras(arguments: argparse.Namespace) -> Pass:
+    """One pass by Keras."""
     import keras
     import tensorflow as tf
 
     tf.zeros(1)  # the start of TensorFlow's runtime is no part of it
-    began = time.perf_counter()
+    began = time.perf_counter(), time.process_time()
     size = (arguments.size, arguments.size)
     dataset = keras.utils.image_dataset_from_directory(
         arguments.photos, image_size=size, batch_size=BATCH, seed=SEED, verbose=False
     )
     images = sum(len(batch) for batch, _ in dataset)
-    return time.perf_counter() - began, images
+    return finished(began, images)
 
 
-def run_imgclf(arguments: argparse.Namespace) -> tuple[float, int]:
-    """Seconds and images of loading the folder and taking every image once."""
+def run_imgclf(arguments: argparse.Namespace) -> Pass:
+    """The folder loaded, and every image taken once."""
     import cv2  # noqa: F401 (imports are not counted)
     import numpy as np
     import PIL.Image
@@ -108,7 +115,7 @@ def run_imgclf(arguments: argparse.Namespace) -> tuple[float, int]:
     from imgclf.images.fit import ImageFit
 
     PIL.Image.init()
-    began = time.perf_counter()
+    began = time.perf_counter(), time.process_time()
     settings = ImageFolder(name="image_folder", path=str(arguments.photos.resolve()), validation_size=0)
     places = DataPlaces(Path("data"), fit=ImageFit((arguments.size, arguments.size)), cache_dir=arguments.cache)
     splits = settings.load(places, SEED)
@@ -116,18 +123,26 @@ def run_imgclf(arguments: argparse.Namespace) -> tuple[float, int]:
     for part in (splits.train, splits.load_test()):
         order = np.random.default_rng(SEED).permutation(len(part))
         images += sum(len(part.pixels.take(order[start : start + BATCH])) for start in range(0, len(order), BATCH))
-    return time.perf_counter() - began, images
+    return finished(began, images)
 
 
-def print_summary(rates: dict[str, list[float]]) -> None:
+def finished(began: tuple[float, float], images: int) -> Pass:
+    """What a pass that began at these times of the clock and the processor took."""
+    seconds, processor_seconds = time.perf_counter() - began[0], time.process_time() - began[1]
+    return Pass(images / seconds, 1e3 * processor_seconds / images)
+
+
+def print_summary(results: dict[str, list[Pass]]) -> None:
     """The medians, and how many times as fast as Keras."""
-    print(f"\n{platform.platform()}, {os.cpu_count()} cores; medians of {len(rates['keras'])}")
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    for name, median in medians.items():
-        print(f"{name:8} {median:10,.0f} images/s, {median / medians['keras']:.2f} times Keras")
+    print(f"\n{platform.platform()}, {os.cpu_count()} cores; medians of {len(results['keras'])}")
+    keras = statistics.median(one.rate for one in results["keras"])
+    for name, passes in results.items():
+        rate = statistics.median(one.rate for one in passes)
+        processor_ms = statistics.median(one.processor_ms for one in passes)
+        print(f"{name:8} {rate:8,.0f} images/s, {rate / keras:.2f} times Keras; {processor_ms:.3f} ms an image")
 
 
-CHILDREN: dict[str, Callable[[argparse.Namespace], tuple[float, int]]] = {
+CHILDREN: dict[str, Callable[[argparse.Namespace], Pass]] = {
     "keras": run_keras,
     "first": run_imgclf,
     "cached": run_imgclf,

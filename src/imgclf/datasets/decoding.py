@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -123,11 +124,11 @@ def shape_of(fit: ImageFit) -> ImageShape:
     return (*fit.size, fit.channels)
 
 
-def complete_fit(files: Sequence[ImageFile], fit: ImageFit) -> ImageFit:
+def complete_fit(files: Sequence[ImageFile], fit: ImageFit, root: Path) -> ImageFit:
     """``fit`` with a size and channels: where it leaves them open, those that the files' headers tell.
 
-    Channels are 1 where every file is grey. Unreadable files tell nothing. Raises ImgclfError where no file can be
-    read, or sizes differ.
+    Channels are 1 where every file is grey. Unreadable files tell nothing. Raises ImgclfError, which names ``root``,
+    where no file can be read, or sizes differ.
     """
     if fit.size is not None and fit.channels is not None:
         return fit
@@ -137,14 +138,14 @@ def complete_fit(files: Sequence[ImageFile], fit: ImageFit) -> ImageFit:
         if len(sizes) > 1:
             (first, many), (second, _) = sizes.most_common(2)
             raise ImgclfError(
-                f"images are of {len(sizes)} sizes, such as {many:,} of {first[0]}x{first[1]} (height x width) and "
-                f"others of {second[0]}x{second[1]}",
+                f"{root}: images are of {len(sizes)} sizes, such as {many:,} of {first[0]}x{first[1]} (height x width) "
+                f"and others of {second[0]}x{second[1]}",
                 hint="Set preprocessing.size to the height and width that all are to be brought to.",
             )
     else:
         infos = _until_colour(files)
     if not infos:
-        raise ImgclfError(f"none of the image files can be read: {few([str(file.path) for file in files])}")
+        raise ImgclfError(f"{root}: none of the image files can be read: {few([str(file.path) for file in files])}")
     return fit.completed((infos[0][0], infos[0][1], max(info[2] for info in infos)))
 
 

@@ -210,7 +210,7 @@ def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
     """All files decoded once: into the cache, or, where that is not possible, as they are taken."""
     by_path = {str(file.path): file for part in parts.all() for file in part.files}
     files = tuple(by_path[path] for path in sorted(by_path))
-    fit = complete_fit(files, places.fit)
+    fit = complete_fit(files, places.fit, root)
     try:
         if places.cache_dir is None:
             raise NotCached("no cache folder is given")
