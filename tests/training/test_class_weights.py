@@ -32,13 +32,13 @@ def test_balanced_refuses_a_class_without_images() -> None:
 
 
 def test_what_does_not_fit_the_classes_is_known_without_data() -> None:
-    assert check((1.0, 2.0), NAMES) == ["must hold one weight for each of the 3 classes; got 2"]
-    assert check({"wolf": 1.0, "cat": 2.0}, NAMES) == ['must name classes of the data (cat, dog, fox); got "wolf"']
+    assert check((1.0, 2.0), [NAMES]) == ["must hold one weight for each of the 3 classes; got 2"]
+    assert check({"wolf": 1.0, "cat": 2.0}, [NAMES]) == ['must name classes of the data (cat, dog, fox); got "wolf"']
     assert (
-        check({"cat": 2.0}, NAMES)
-        == check((1.0, 1.0, 1.0), NAMES)
-        == check("balanced", NAMES)
-        == check(None, NAMES)
+        check({"cat": 2.0}, [NAMES])
+        == check((1.0, 1.0, 1.0), [NAMES])
+        == check("balanced", [NAMES])
+        == check(None, [NAMES])
         == []
     )
     with pytest.raises(ImgclfError, match="must hold one weight for each"):
