@@ -48,7 +48,7 @@ MAY_KNOW: dict[str, set[str]] = {
 }
 
 # Their import takes up to seconds; settings, help and errors must not wait for it.
-HEAVY = {"tensorflow", "keras", "matplotlib", "sklearn", "cv2", "PIL"}
+HEAVY = {"tensorflow", "keras", "matplotlib", "sklearn", "cv2", "PIL", "simplejpeg"}
 
 
 def room(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from imgclf.show_data import as_bytes, pictures_folder, splits_by_name
 
 IMBALANCED = 3  # a class with so many times the images of another is worth a warning
 DRAWN_PAIRS = 24
-TITLE_LENGTH = 38
+TITLE_LENGTH = 30
 NO_IMAGES = "an experiment needs training images"
 
 
@@ -191,16 +191,20 @@ def _targets(data: _Data) -> Iterator[dict[str, Any]]:
 
 def _warnings(found: dict[str, Any]) -> Iterator[str]:
     if found["unreadable"]:
-        yield f"{len(found['unreadable']):,} files can't be read and are left out"
+        yield f"{_count(found['unreadable'], 'unreadable file')} left out of the data"
     for kind, repeated in (("equal", "exact_duplicates"), ("alike", "near_duplicates")):
         if differing := sum(one["labels_differ"] for one in found[repeated]):
             yield f"images that are {kind} have different labels: {differing:,} times; some of these labels are wrong"
     if found["near_search"]["bits_differ_at_most"] is None:
         yield "near duplicates were not looked for: too many images have the same hash"
     if found["one_colour"]:
-        yield f"{len(found['one_colour']):,} images are of one colour and show nothing"
+        yield f"{_count(found['one_colour'], 'image')} of one colour: there is nothing to see on it"
     for target in found["targets"]:
         yield from _target_warnings(target)
+
+
+def _count(things: list[Any], name: str) -> str:
+    return f"1 {name} is" if len(things) == 1 else f"{len(things):,} {name}s are"
 
 
 def _target_warnings(target: dict[str, Any]) -> Iterator[str]:
@@ -248,7 +252,7 @@ def _pairs(data: _Data, groups: list[_Group], near: list[_Near]) -> list[_Pair]:
         pairs.append(_Pair(((names[split], index), (names[other_split], other)), "equal"))
     for one in near:
         for (index, other), correlation in zip(one.found.pairs.tolist(), one.found.correlation, strict=True):
-            pairs.append(_Pair(((one.names[0], index), (one.names[1], other)), f"{correlation:.3f}"))
+            pairs.append(_Pair(((one.names[0], index), (one.names[1], other)), f"r={correlation:.4f}"))
     return sorted(pairs, key=lambda pair: pair.rank)
 
 
@@ -264,17 +268,18 @@ def _drawn(data: _Data, pairs: list[_Pair]) -> bytes:
     for pair in shown:
         first, second = (_image(data, *image) for image in pair.images)
         same = None if first["classes"] == second["classes"] else False
-        titles.append(((_title(first), same), (f"{pair.said}: {_title(second)}", same)))
+        titles.append(((_title(first), same), (_title(second, f", {pair.said}"), same)))
     some = "" if len(shown) == len(pairs) else f" ({len(shown)} of {len(pairs):,})"
     return draw_pairs(rows[0], rows[1], titles, f"Images that are there twice{some}")
 
 
-def _title(image: dict[str, Any]) -> str:
-    name = image_text(image)
+def _title(image: dict[str, Any], said: str = "") -> str:
+    name = str(image["index"]) if image["file"] is None else PurePath(image["file"]).name
     name = name if len(name) <= TITLE_LENGTH else "…" + name[1 - TITLE_LENGTH :]
-    return f"{name} ({', '.join(image['classes'].values())})"
+    return f"{image['split']} {name}{said} ({', '.join(image['classes'].values())})"
 
 
 def image_text(image: dict[str, Any]) -> str:
     """How an image of the report is named to a person: by its file where it has one, else by its place in the split."""
-    return f"{image['split']} {image['file'] or 'image ' + format(image['index'])}"
+    name = image["file"] or f"image {image['index']}"
+    return f"{image['split']} {name}"

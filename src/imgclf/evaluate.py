@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import Pixels, Split, Splits, Target
+from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.metrics import probabilities
@@ -117,7 +118,8 @@ def evaluate_split(forward: Forward, splits: Splits, split: SplitName, fit: Imag
         for column, (target, logits) in enumerate(zip(splits.targets, forward.logits(pixels), strict=True))
     )
     correct = np.stack([one.correct for one in evaluated], axis=1)
-    return Evaluation(join_reports({one.target: one.report for one in evaluated}, correct), pixels, evaluated)
+    report = join_reports({one.target: one.report for one in evaluated}, correct)
+    return Evaluation(report, rounded(pixels), evaluated)
 
 
 def _evaluate_target(

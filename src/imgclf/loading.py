@@ -7,7 +7,7 @@ from pathlib import Path
 from imgclf.datasets.base import DataPlaces, Splits
 from imgclf.experiment.schema import Experiment
 from imgclf.images.fit import ImageFit
-from imgclf.places import data_folder
+from imgclf.places import cache_folder, data_folder
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.screen import Screen
 
@@ -17,7 +17,7 @@ def load_splits(experiment: Experiment, data_dir: str | Path | None, screen: Scr
 
     Raises ImgclfError where files are missing or are not what they should be.
     """
-    places = DataPlaces(data_folder(data_dir), screen.progress, image_fit(experiment.preprocessing))
+    places = DataPlaces(data_folder(data_dir), screen.progress, image_fit(experiment.preprocessing), cache_folder())
     return experiment.dataset.load(places, experiment.seed)
 
 

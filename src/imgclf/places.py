@@ -1,11 +1,11 @@
-"""Where data and runs lie on this machine: what was asked for, else the environment, else the working directory."""
+"""Where data, runs and decoded images lie on this machine: what was asked for, else the environment, else a default."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-DATA_VARIABLE, RUNS_VARIABLE = "IMGCLF_DATA_DIR", "IMGCLF_RUNS_DIR"
+DATA_VARIABLE, RUNS_VARIABLE, CACHE_VARIABLE = "IMGCLF_DATA_DIR", "IMGCLF_RUNS_DIR", "IMGCLF_CACHE_DIR"
 
 
 def data_folder(asked: str | Path | None) -> Path:
@@ -16,3 +16,11 @@ def data_folder(asked: str | Path | None) -> Path:
 def runs_folder(asked: str | Path | None) -> Path:
     """The folder of the runs: ``asked``, else IMGCLF_RUNS_DIR, else ``runs``."""
     return Path(asked or os.environ.get(RUNS_VARIABLE) or "runs").expanduser()
+
+
+def cache_folder() -> Path:
+    """The folder of decoded images: IMGCLF_CACHE_DIR, else the system's place for caches of this user."""
+    from platformdirs import user_cache_path
+
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser() if named else user_cache_path("imgclf")

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.augmentation.base import augmented_images
-from imgclf.datasets.base import ArrayPixels, Pixels, SelectedPixels, Split, Splits, Target
-from imgclf.datasets.census import class_counts, pixel_statistics
+from imgclf.datasets.base import Split, Splits, Target
+from imgclf.datasets.census import bytes_in_memory, class_counts, pixel_statistics
 from imgclf.datasets.pieces import image_bytes, spread
-from imgclf.datasets.shaped import ShapedPixels, shaped
+from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
@@ -46,10 +46,8 @@ def show_data(
     """
     screen = screen or Silent()
     loaded = load_experiment(str(config), overrides)
-    if augmented and not loaded.experiment.augmentation:
-        raise ImgclfError(
-            f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
-        )
+    if augmented:
+        check_augmentation(loaded)
     data = load_splits(loaded.experiment, data_dir, screen)
     if len(data.train) == 0:
         raise ImgclfError(f"{loaded.path}: the training split has no images")
@@ -63,6 +61,14 @@ def show_data(
     for name, draw in pictures.items():
         write_whole(folder / name, draw())
     return found | {"pictures": [str(folder / name) for name in pictures]}
+
+
+def check_augmentation(loaded: LoadedExperiment) -> None:
+    """Raises ImgclfError where the experiment has no augmentation."""
+    if not loaded.experiment.augmentation:
+        raise ImgclfError(
+            f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
+        )
 
 
 def splits_by_name(data: Splits) -> dict[str, Split]:
@@ -123,26 +129,13 @@ def _needed(experiment: Experiment, splits: dict[str, Split]) -> dict[str, Any]:
     """What training needs for images: bytes of a batch, and of the pixels that lie in memory for as long as it runs."""
     shape = experiment.preprocessing.output_shape(splits["train"].pixels.image_shape)
     batch = max(stage.batch_size for stage in experiment.training.resolved_stages())
-    arrays = {id(array): array for split in splits.values() for array in _arrays_in_memory(split.pixels)}
     return {
         "image_shape": list(shape),
         "batch_size": batch,
         "batch_bytes": batch * prod(shape) * splits["train"].pixels.dtype.itemsize,
         "batch_bytes_in_the_model": batch * prod(shape) * MODEL_BYTES,
-        "bytes_in_memory": sum(array.nbytes for array in arrays.values()),
+        "bytes_in_memory": bytes_in_memory([split.pixels for split in splits.values()]),
     }
-
-
-def _arrays_in_memory(pixels: Pixels) -> list[NDArray[Any]]:
-    """The arrays that pixels hold in memory; those mapped from a file are the system's to keep or drop."""
-    while isinstance(pixels, (SelectedPixels, ShapedPixels)):
-        pixels = pixels.pixels
-    if not isinstance(pixels, ArrayPixels):
-        return []
-    array: Any = pixels.array
-    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
-        array = array.base
-    return [] if isinstance(array, np.memmap) else [pixels.array]
 
 
 def _pictures(data: Splits, counts: dict[str, list[NDArray[np.int64]]]) -> dict[str, Callable[[], bytes]]:

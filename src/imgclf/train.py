@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.datasets.base import Split, Splits
+from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split, write_evaluation
@@ -331,7 +332,7 @@ def _ink(pixels: Any) -> dict[str, Any] | None:
     if pixels.image_shape[2] != 1:
         return None
     positions = np.linspace(0, len(pixels) - 1, min(INK_IMAGES, len(pixels))).astype(np.int64)
-    style = measure_ink(pixels.take(positions))
+    style = measure_ink(rounded(pixels).take(positions))
     return style.to_json() if style else None
 
 

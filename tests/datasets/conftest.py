@@ -58,3 +58,22 @@ def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "keras"
     monkeypatch.setenv("KERAS_HOME", str(home))
     return home
+
+
+WriteImage = Callable[..., Path]
+
+
+@pytest.fixture
+def write_image() -> WriteImage:
+    """``write_image(path, seed)`` writes an image of random pixels, of the format that the name's ending says."""
+
+    def write(path: Path, seed: int = 0, *, size: tuple[int, int] = (12, 10), mode: str = "RGB") -> Path:
+        from PIL import Image
+
+        shape = (*size, 3) if mode == "RGB" else size
+        pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+        return path
+
+    return write

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels, SelectedPixels, file_behind
+from imgclf.datasets.joined import JoinedPixels
 from imgclf.datasets.shaped import ShapedPixels
 from imgclf.images.fit import ImageFit
 
@@ -29,6 +30,11 @@ def test_selected_and_shaped_pixels_name_the_file_behind_an_image() -> None:
     selected = SelectedPixels(files, np.array([2, 0]))
     assert [file_behind(selected, index) for index in range(2)] == ["dog/1.jpg", "cat/1.jpg"]
     assert file_behind(ShapedPixels(selected, (8, 8, 3), ImageFit((8, 8), 3)), 1) == "cat/1.jpg"
+
+
+def test_joined_pixels_name_the_files_of_their_pieces() -> None:
+    pieces = FilePixels(images(2), ("1.jpg", "2.jpg")), ArrayPixels(images(1)), FilePixels(images(1), ("3.jpg",))
+    assert [file_behind(JoinedPixels(pieces), index) for index in range(4)] == ["1.jpg", "2.jpg", None, "3.jpg"]
 
 
 def test_images_of_one_array_have_no_file() -> None:

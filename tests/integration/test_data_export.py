@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,28 @@ def test_download_names_what_is_there(tmp_path: Path, imgclf: Imgclf) -> None:
     np.save(tmp_path / "quickdraw" / "cat.npy", np.zeros((7, 784), np.uint8))
     done = imgclf("data", "download", "quickdraw", "--classes", " cat,", "--data-dir", tmp_path)
     assert (done.status, done.out) == (0, f"{tmp_path}/quickdraw/cat.npy: is there already, 7 drawings\n")
+
+
+@pytest.mark.slow  # two runs are trained, evaluated and used
+def test_fractions_train_evaluate_and_predict_as_the_bytes_do(tmp_path: Path, imgclf: Imgclf) -> None:
+    """Two runs on the same digits, as bytes and as fractions: the same ink, and nearly the same answers."""
+    whole = splits_of("lenet_digits")[0]
+    assert whole is not None
+    images, labels = whole.pixels.take(np.arange(len(whole))), whole.labels[:, 0]
+    np.savez(tmp_path / "bytes.npz", train_images=images, train_labels=labels)
+    np.savez(
+        tmp_path / "fractions.npz", train_images=(images / 255).astype(np.float32), train_labels=np.eye(10)[labels]
+    )
+    records, reports = [], []
+    for kind in ("bytes", "fractions"):
+        config = write_config(tmp_path / f"{kind}.yaml", {"name": "npz", "path": str(tmp_path / f"{kind}.npz")})
+        assert imgclf("train", config, "--runs-dir", tmp_path / "runs", "--name", kind).status == 0
+        (run,) = (tmp_path / "runs").glob(f"{kind}-*")
+        assert imgclf("evaluate", run, "--samples", "1").status == 0
+        records.append(json.loads((run / "run.json").read_text()))
+        reports.append(json.loads((run / "report.json").read_text()))
+        done = imgclf("predict", run / "samples" / "001.png", "--run", run)
+        assert done.status == 0, done.err
+    assert records[0]["ink"] == records[1]["ink"]
+    assert records[0]["data"]["images"] == records[1]["data"]["images"]
+    assert abs(reports[0]["accuracy"] - reports[1]["accuracy"]) < 0.02

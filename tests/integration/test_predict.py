@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,13 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from imgclf.cli import app
-from imgclf.datasets.base import DataPlaces
+from imgclf.datasets.base import ArrayPixels, DataPlaces
 from imgclf.datasets.digits import Digits
+from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA
+from imgclf.evaluation.metrics import probabilities
 from imgclf.predict import FileResult, Prediction, predict, predict_files
 from imgclf.screen import Silent
 from imgclf.trained import Trained, find_source, open_trained
@@ -127,6 +130,31 @@ def test_every_format_is_read(trained: Trained, ending: str, options: dict[str, 
     original, same = predictions(list(predict_files([Path("zero.png"), Path(f"same.{ending}")], trained)))
     assert (same.label, same.steps) == ("0", ())
     np.testing.assert_allclose(same.probabilities, original.probabilities, atol=0.05 if ending == "jpg" else 1e-6)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("rule", "steps"),
+    [
+        ("squash", ("resized from 40x20 to 8x8",)),
+        ("crop", ("cropped from 40x20 to 20x20", "resized from 20x20 to 8x8")),
+        ("pad", ("resized from 40x20 to 8x4", "padded from 8x4 to 8x8")),
+    ],
+)
+def test_a_file_is_fitted_as_training_images_are_and_it_is_said(
+    trained: Trained, rule: str, steps: tuple[str, ...]
+) -> None:
+    experiment = trained.source.experiment
+    preprocessing = experiment.preprocessing.model_copy(update={"resize": rule, "background": (10, 20, 30)})
+    changed = experiment.model_copy(update={"preprocessing": preprocessing})
+    other = replace(trained, source=replace(trained.source, experiment=changed))
+    pixels = np.asarray(Image.open("zero.png").resize((40, 20)))
+    Image.fromarray(pixels).save("wide.png")
+    (found,) = predictions(list(predict_files([Path("wide.png")], other, as_is=True)))
+    assert found.steps == steps
+    as_trained = shaped(ArrayPixels(pixels[np.newaxis, ..., np.newaxis]), other.fit)
+    expected = probabilities(other.forward.logits(as_trained)[0])
+    np.testing.assert_allclose(found.probabilities, expected[0], atol=1e-6)
 
 
 @pytest.mark.usefixtures("here")

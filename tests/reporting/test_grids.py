@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-from imgclf.reporting.grids import draw_grid, label_image
+from imgclf.reporting.grids import draw_grid, draw_pairs, label_image
 from imgclf.reporting.style import RIGHT, WRONG
 
 
@@ -38,6 +38,21 @@ def test_grid_holds_every_image_unsmoothed() -> None:
     images = np.broadcast_to(colours[:, None, None], (5, 4, 4, 3))
     pixels = _pixels(draw_grid(images, [("name", None)] * 5, "Five", columns=2))
     assert all((pixels == colour).all(axis=2).sum() > 5000 for colour in colours)
+
+
+def test_each_image_of_a_pair_stands_under_its_partner() -> None:
+    colours = np.array([(200, 10, 10), (10, 200, 10), (10, 10, 200)], np.uint8)
+    upper, lower = (np.broadcast_to(of[:, None, None], (3, 4, 4, 3)) for of in (colours, colours // 2))
+    pixels = _pixels(draw_pairs(upper, lower, [(("upper", None), ("lower", False))] * 3, "Pairs", columns=2))
+    for colour in colours:
+        (top, left), (bottom, below) = (np.argwhere((pixels == of).all(axis=2))[0] for of in (colour, colour // 2))
+        assert left == below
+        assert bottom > top
+    assert _shows(pixels, WRONG)
+
+
+def test_no_pairs_are_said_to_be_none() -> None:
+    assert _pixels(draw_pairs(IMAGES[:0], IMAGES[:0], [], "Pairs")).std() > 0
 
 
 def test_grid_of_no_images_says_so() -> None:

@@ -11,10 +11,11 @@ from imgclf.datasets.cifar10 import Cifar10
 from imgclf.datasets.cifar100 import Cifar100
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
+from imgclf.datasets.image_folder import ImageFolder
 from imgclf.datasets.mnist import Mnist
 from imgclf.datasets.quickdraw import QuickDraw
 
 DatasetUnion = Annotated[
-    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | QuickDraw | Hdf5 | Npz,
+    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | QuickDraw | ImageFolder | Hdf5 | Npz,
     Field(discriminator="name"),
 ]

@@ -144,12 +144,15 @@ class Splits:
 class DataPlaces:
     """Where data may lie on this machine, how image files become pixels, and how to tell the user what is going on.
 
-    ``report_progress(what, done, total)`` is called during long work: downloads with byte counts, decoding with files.
+    ``report_progress(what, done, total)`` is called during downloads with byte counts, while image files are decoded
+    with counts of files. ``fit`` is what the experiment wants of images of several sizes. Decoded files are kept in
+    ``cache_dir``; None: they are not kept.
     """
 
     data_dir: Path
     report_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
     fit: ImageFit = AS_THEY_ARE
+    cache_dir: Path | None = None
 
 
 class DatasetSettings(Settings):

@@ -1,15 +1,20 @@
-"""What a data set holds, counted: images of each class, and the mean and deviation of the pixels."""
+"""What a data set holds, counted: images of each class, bytes in memory, mean and deviation of the pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from mmap import mmap
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels, Split, Target
+from imgclf.datasets.base import ArrayPixels, Pixels, SelectedPixels, Split, Target
+from imgclf.datasets.joined import JoinedPixels
 from imgclf.datasets.pieces import Report, pieces
+from imgclf.datasets.rows import ArrayRows, RowPixels
+from imgclf.datasets.shaped import ShapedPixels
 
 
 @dataclass(frozen=True)
@@ -40,3 +45,31 @@ def pixel_statistics(pixels: Pixels, report: Report = lambda _done, _total: None
     count = len(pixels) * pixels.image_shape[0] * pixels.image_shape[1]
     mean = sums / count
     return PixelStatistics(mean, np.sqrt(np.maximum(squares / count - mean**2, 0)))
+
+
+def bytes_in_memory(pixels: Sequence[Pixels]) -> int:
+    """Bytes of the arrays that these pixels keep in memory, each array counted once.
+
+    What is mapped from files does not count: the system keeps or drops it.
+    """
+    arrays = {id(array): array for one in pixels for array in _arrays(one) if not _is_mapped(array)}
+    return sum(array.nbytes for array in arrays.values())
+
+
+def _arrays(pixels: object) -> Iterator[NDArray[Any]]:
+    if isinstance(pixels, (ArrayPixels, ArrayRows)):
+        yield pixels.array
+    elif isinstance(pixels, (SelectedPixels, ShapedPixels)):
+        yield from _arrays(pixels.pixels)
+    elif isinstance(pixels, RowPixels):
+        yield from _arrays(pixels.rows)
+    elif isinstance(pixels, JoinedPixels):
+        for piece in pixels.pieces:
+            yield from _arrays(piece)
+
+
+def _is_mapped(array: Any) -> bool:
+    """Whether an array, or the one that it is a view of, is mapped from a file."""
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    return isinstance(array, (np.memmap, mmap))

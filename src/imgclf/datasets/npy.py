@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.strict import GET_AGAIN, named_errors
+from imgclf.datasets.strict import named_errors
 from imgclf.errors import ImgclfError
+
+GET_AGAIN = "Get the file again from where it came."
 
 _MAX_HEADER_BYTES = 10_000  # numpy writes 128; its own reader refuses more than this, too
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from imgclf.datasets.npy import NpyHeader, read_npy_header
+from imgclf.datasets.npy import GET_AGAIN, NpyHeader, read_npy_header
 from imgclf.datasets.npz import open_member
 from imgclf.datasets.rows import ArrayRows, Rows
-from imgclf.datasets.strict import GET_AGAIN, read_declared
+from imgclf.datasets.strict import read_declared
 from imgclf.errors import ImgclfError
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # APPNOTE.TXT 4.3.7: signature, then lengths of the name and the extra field

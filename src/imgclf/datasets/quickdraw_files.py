@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from imgclf.datasets.base import ArrayPixels, DataPlaces, Split, Splits, Target
 from imgclf.datasets.given import find_given
 from imgclf.datasets.joined import JoinedPixels
-from imgclf.datasets.npy import map_npy
+from imgclf.datasets.npy import GET_AGAIN, map_npy
 from imgclf.datasets.quickdraw import QuickDraw
 from imgclf.datasets.split import build_splits, select, stratified_split
-from imgclf.datasets.strict import GET_AGAIN
 from imgclf.errors import ImgclfError
 
 HEIGHT, WIDTH = 28, 28

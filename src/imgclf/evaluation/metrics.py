@@ -37,15 +37,16 @@ def log_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
             f"evaluation: the model's outputs must be finite; {failed} of {len(logits)} images got NaN or infinity",
             hint="The weights have likely diverged: train with a smaller learning rate, or evaluate earlier weights.",
         )
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True).astype(np.float64)
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result
+    shifted = logits.astype(np.float64)
+    shifted -= logits.max(axis=1, keepdims=True)  # in place: of many images each copy counts
+    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return shifted
 
 
 def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Softmax, float64 (images, classes); each row sums to 1. Raises WorkFailed where logits are not finite."""
-    result: NDArray[np.float64] = np.exp(log_probabilities(logits))
-    return result
+    values = log_probabilities(logits)
+    return np.exp(values, out=values)
 
 
 def cross_entropy(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

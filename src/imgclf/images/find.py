@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from imgclf.errors import ImgclfError
 
@@ -79,12 +79,12 @@ def _matches(pattern: str) -> list[Path]:
         raise ImgclfError(f"{pattern}: not a pattern: {error}") from error
     # As in a shell, a name that starts with a dot is matched only where the pattern says the dot.
     shown = [match for match in matches if not any(_is_hidden(part) and part not in parts for part in match.parts)]
-    return sorted(shown, key=_natural_key)
+    return sorted(shown, key=natural_key)
 
 
 def _from_folder(folder: Path) -> Found:
     left_out: list[tuple[Path, str]] = []
-    found = _sift(sorted(_walk(folder, (), left_out), key=_natural_key))
+    found = _sift(sorted(_walk(folder, (), left_out), key=natural_key))
     return Found(found.files, (*found.skipped, *left_out))
 
 
@@ -134,7 +134,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") and name not in (".", "..")
 
 
-def _natural_key(path: Path) -> list[list[tuple[int, str]]]:
+def natural_key(path: PurePath) -> list[list[tuple[int, str]]]:
     """Sorts names as people count: runs of digits by their value, before letters; letters without case."""
     return [_natural_parts(part) for part in path.parts]
 

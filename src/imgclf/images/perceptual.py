@@ -5,6 +5,10 @@ The hash is of the kind of Zauner, "Implementation and Benchmarking of Perceptua
 the whole picture, so that nothing is resized first; and a frequency is compared with its median in the data instead
 of with the picture's other frequencies: on digits, which all have their ink in the middle, the plain hash gives most
 pictures the same bits.
+
+Found are copies that were saved again, resized, or made a little brighter. Not found are crops, mirrored and turned
+copies, and those whose colours were changed much; where all images share one layout, as digits do, also copies saved
+with much loss: of Fashion-MNIST's images 81 % are found again after JPEG of quality 75, of MNIST's 99.7 %.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ COMPARISONS_A_PIECE = 2**20
 COMPARED_SIDE = 32  # pixels: finer detail is where two encodings of one photograph differ
 # Correlations from which two pictures are taken for one. Measured, test against training images: of MNIST the most
 # alike reach 0.992 (54,000 x 10,000 images), and copies saved as JPEG of quality 75 have 0.994 or more; of CIFAR-10
-# the pairs seen between 0.95 and 0.98 were one photograph each; of 4,000 photographs none had hashes that close.
+# the pairs seen between 0.95 and 0.98 were one photograph each; of 4,000 photographs one pair had hashes that close, and
+# was one picture.
 ALIKE, ALIKE_IN_ONE_LAYOUT = 0.95, 0.995
 # The median correlation of the spectra of two training images: photographs 0.01 to 0.05; Quick Draw 0.34, Fashion-MNIST
 # 0.44, MNIST 0.51.
@@ -33,8 +38,9 @@ _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 @dataclass(frozen=True)
 class Likeness:
-    """What is usual in a data set: the median of each frequency, float32 (64,), and from which correlation on two
-    images are taken for one picture.
+    """What is usual in a data set: the median of each frequency, float32 (64,).
+
+    From the correlation ``alike`` on, two images are taken for one picture.
     """
 
     medians: NDArray[np.float32]

@@ -1,9 +1,11 @@
-"""Whether a file is whole, where Pillow does not ask: checksums of PNG, parts of TIFF, errors that libtiff prints."""
+"""Whether a file is whole, where Pillow does not ask: checksums of PNG, parts of TIFF and JPEG, errors of libtiff."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import io
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+JPEG_END, JPEG_FILLER = b"\xff\xd9", b"\xaa\x55" * 64
 TIFF_STRIPS = ((273, 279), (324, 325))  # offsets and byte counts of strips and of tiles: TIFF 6.0, sections 3 and 15
 
 _complaints = threading.local()
@@ -61,6 +64,28 @@ def refusing_libtiff_errors(image: ImageFile) -> Iterator[None]:
     yield
     if _complaints.last is not None:
         raise ValueError(_complaints.last)
+
+
+def check_end(image: ImageFile, stream: BinaryIO) -> None:
+    """Raise EOFError for a decoded JPEG whose pixels end before its end does; libjpeg makes the rest grey and goes on.
+
+    A picture that ends in just that grey is decoded again with more data before its end: one that lacked nothing stays
+    as it is. What a progressive JPEG lacks is not seen, unless it is the last part of its first scan.
+    """
+    if image.format != "JPEG" or not _is_unset(image.getpixel((image.width - 1, image.height - 1))):
+        return
+    stream.seek(0)
+    content = stream.read()
+    end = content.rfind(JPEG_END)
+    filled = content[:end] + JPEG_FILLER + content[end:]
+    pictures = [type(image)(io.BytesIO(jpeg)) for jpeg in (content, filled)]
+    if end > 0 and pictures[0].tobytes() != pictures[1].tobytes():
+        raise EOFError("pixels are missing before its end")
+
+
+def _is_unset(pixel: object) -> bool:
+    """Whether it is the grey of coefficients that are 0; 127 where a channel is inverted."""
+    return set(pixel if isinstance(pixel, tuple) else (pixel,)) <= {127, 128}
 
 
 class _Chunk(NamedTuple):
@@ -119,9 +144,9 @@ def _kept_position(stream: Any) -> Iterator[None]:
         stream.seek(position)
 
 
-def _note_complaint(module: bytes | None, text: bytes | None, _values: int | None) -> None:
+def _note_complaint(_module: bytes | None, text: bytes | None, _values: int | None) -> None:
     """libtiff's handler of errors; ``text`` is a format of printf, whose values Python can't take."""
-    _complaints.last = f"libtiff: {(module or b'').decode(errors='replace')}: {(text or b'').decode(errors='replace')}"
+    _complaints.last = "libtiff: " + re.sub(r"%[-+.#0-9]*[a-zA-Z]+", "…", (text or b"").decode(errors="replace"))
 
 
 _Handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)

@@ -44,7 +44,10 @@ def draw_class_counts(class_names: Sequence[str], counts: Mapping[str, NDArray[n
             axes.barh(range(len(shown)), of_classes[shown], left=left, height=0.72, color=_COLOURS[split], label=split)
             left += of_classes[shown]
         _name(axes, [class_names[label] for label in shown], totals[shown], 9 if thickness > 0.2 else 7)
-        axes.set_title(heading if len(shown) == len(totals) else f"{heading}: the {len(shown)} largest and smallest")
+        axes.set_title(heading)
+        if len(shown) < len(totals):
+            axes.set_title(f"{heading}: the {MOST_BARS // 2} largest and the {MOST_BARS // 2} smallest")
+            axes.axhline(MOST_BARS / 2 - 0.5, color=FAINT_INK, linewidth=1, linestyle=":")
         figure.legend(loc="outside lower center", ncols=len(counts))
         return picture(figure)
 
@@ -54,7 +57,7 @@ def _chosen(totals: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(totals) <= MOST_BARS:
         return np.arange(len(totals))
     by_size = np.argsort(-totals, kind="stable")
-    return np.concatenate([by_size[: MOST_BARS // 2], by_size[-MOST_BARS // 2 :]])
+    return np.concatenate([by_size[: MOST_BARS // 2], by_size[-(MOST_BARS // 2) :]])
 
 
 def _name(axes: Axes, names: Sequence[str], totals: NDArray[np.int64], points: int) -> None:

@@ -27,7 +27,7 @@ def check_data(
     """
     from imgclf.experiment.load import load_experiment
 
-    load_experiment(config, set_ or ())  # mistakes are told before libraries take their seconds
+    load_experiment(config, set_ or ())  # mistakes are told before the data is read
 
     from imgclf.check_data import check_data as run
     from imgclf.cli.results import print_json

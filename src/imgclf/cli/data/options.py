@@ -9,5 +9,5 @@ import typer
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="An experiment file, or the name of a shipped config.")]
 Save = Annotated[
     str | None,
-    typer.Option("--save", metavar="DIR", help="Folder for pictures [default: data-NAME].", show_default=False),
+    typer.Option("--save", metavar="DIR", help="Folder for the pictures (default: data-NAME).", show_default=False),
 ]

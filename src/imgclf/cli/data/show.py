@@ -25,12 +25,15 @@ def show_data(
     """What is in the data: shapes, images of each class, pixel statistics, bytes; bars and samples as pictures."""
     from imgclf.experiment.load import load_experiment
 
-    load_experiment(config, set_ or ())  # mistakes are told before libraries take their seconds
+    loaded = load_experiment(config, set_ or ())  # mistakes are told before TensorFlow takes its seconds
 
     from imgclf.cli.results import print_json
     from imgclf.cli.screen import Terminal
+    from imgclf.show_data import check_augmentation
     from imgclf.show_data import show_data as run
 
+    if augmented:
+        check_augmentation(loaded)
     with Terminal().working(debug, tensorflow=augmented) as screen:
         found = run(
             config,

@@ -1,0 +1,67 @@
+"""`imgclf data cache`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from imgclf.cli.options import Json
+
+if TYPE_CHECKING:
+    from imgclf.datasets.pixel_cache import Entry
+
+app = typer.Typer(
+    help="Decoded image files, kept so that the next run starts at once; in $IMGCLF_CACHE_DIR, or the system's place.",
+    no_args_is_help=True,
+)
+
+
+@app.command("list")
+def list_cache(json: Json = False) -> None:
+    """What is kept: source folder, images, size, date."""
+    from imgclf.cli.results import print_json
+    from imgclf.cli.tables import print_table, print_text
+    from imgclf.datasets.pixel_cache import list_entries
+    from imgclf.places import cache_folder
+
+    folder = cache_folder()
+    entries = list_entries(folder)
+    if json:
+        print_json([entry.to_json() for entry in entries])
+    elif not entries:
+        print_text(f"no decoded images in {folder}")
+    else:
+        rows = [_row(entry) for entry in entries]
+        print_table(["made", "images", "shape", "size", "source", "folder"], rows, right=["images", "size"])
+        print_text(f"{_size(sum(entry.size_bytes for entry in entries))} in {folder}; imgclf data cache clear frees it")
+
+
+@app.command("clear")
+def clear_cache(json: Json = False) -> None:
+    """Remove everything that is kept; it is decoded again when it is needed. Image files themselves stay."""
+    from imgclf.cli.results import print_json
+    from imgclf.cli.tables import print_text
+    from imgclf.datasets.pixel_cache import clear
+    from imgclf.places import cache_folder
+
+    folder = cache_folder()
+    cleared = clear(folder)
+    if json:
+        busy = [str(path) for path in cleared.busy]
+        print_json({"removed": cleared.removed, "freed_bytes": cleared.freed_bytes, "busy": busy})
+        return
+    print_text(f"removed {cleared.removed:,} from {folder}: {_size(cleared.freed_bytes)}")
+    for path in cleared.busy:
+        print_text(f"kept {path}: a run is making it now")
+
+
+def _row(entry: Entry) -> list[str]:
+    if entry.problem:
+        return [entry.created, "-", "-", _size(entry.size_bytes), f"damaged: {entry.problem}", entry.folder.name]
+    shape = "x".join(map(str, entry.image_shape))
+    return [entry.created, f"{entry.images:,}", shape, _size(entry.size_bytes), entry.source, entry.folder.name]
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"

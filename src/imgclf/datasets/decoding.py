@@ -1,0 +1,202 @@
+"""Image files decoded by threads: their pixels, a digest of each, and the reason where one is unreadable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.datasets.file_tree import ImageFile, few
+from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.images.decode import UnreadableImage
+from imgclf.images.fit import ImageFit
+from imgclf.settings import ImageShape
+
+DIGEST_BYTES = hashlib.sha256().digest_size
+FILES_A_TASK = 16  # a task for each file costs a tenth of decoding a small one
+TASKS_AHEAD = 4  # for each thread: bounds the memory of a million files
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What came of decoding files: SHA-256 of the pixels, uint8 (files, 32), and why some have none, by position."""
+
+    digests: NDArray[np.uint8]
+    unreadable: dict[int, str]
+
+
+@dataclass(frozen=True)
+class FilePixels:
+    """Images that lie decoded in one array, and the files that they come from."""
+
+    array: NDArray[np.uint8]
+    files: Sequence[ImageFile]
+
+    @property
+    def image_shape(self) -> ImageShape:
+        height, width, channels = self.array.shape[1:]
+        return height, width, channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return self.array.take(indices, axis=0)
+
+    def name_of(self, index: int) -> str:
+        return str(self.files[index].path)
+
+
+@dataclass(frozen=True)
+class StreamedPixels:
+    """Images that are decoded by threads whenever they are taken. ``fit`` has a size and channels."""
+
+    files: Sequence[ImageFile]
+    fit: ImageFit
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(cores(), "imgclf-decode"))
+
+    @property
+    def image_shape(self) -> ImageShape:
+        return shape_of(self.fit)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        images = np.empty((len(indices), *self.image_shape), np.uint8)
+
+        def decode(position: int) -> None:
+            images[position] = self._read(self.files[int(indices[position])])
+
+        list(self.pool.map(decode, range(len(indices))))
+        return images
+
+    def name_of(self, index: int) -> str:
+        return str(self.files[index].path)
+
+    def _read(self, file: ImageFile) -> NDArray[np.uint8]:
+        try:
+            return file.pixels(self.fit)
+        except UnreadableImage as error:
+            raise WorkFailed(
+                f"{file.path}: could be read when the run started, and cannot now: {error.reason}"
+            ) from error
+
+
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shape_of(fit: ImageFit) -> ImageShape:
+    """The shape of images that ``fit``, which has size and channels, makes."""
+    assert fit.size is not None
+    assert fit.channels is not None
+    return (*fit.size, fit.channels)
+
+
+def complete_fit(files: Sequence[ImageFile], fit: ImageFit) -> ImageFit:
+    """``fit`` with a size and channels: where it leaves them open, those that the files' headers tell.
+
+    Channels are 1 where every file is grey. Unreadable files tell nothing. Raises ImgclfError where no file can be
+    read, or sizes differ.
+    """
+    if fit.size is not None and fit.channels is not None:
+        return fit
+    if fit.size is None:
+        infos = [info for info in in_threads(_info, files) if info]
+        sizes = Counter((info[0], info[1]) for info in infos)
+        if len(sizes) > 1:
+            (first, many), (second, _) = sizes.most_common(2)
+            raise ImgclfError(
+                f"images are of {len(sizes)} sizes, such as {many:,} of {first[0]}x{first[1]} (height x width) and "
+                f"others of {second[0]}x{second[1]}",
+                hint="Set preprocessing.size to the height and width that all are to be brought to.",
+            )
+    else:
+        infos = _until_colour(files)
+    if not infos:
+        raise ImgclfError(f"none of the image files can be read: {few([str(file.path) for file in files])}")
+    return fit.completed((infos[0][0], infos[0][1], max(info[2] for info in infos)))
+
+
+def _until_colour(files: Sequence[ImageFile]) -> list[ImageShape]:
+    """Heights, widths and channels of the files up to the first of colour, or some more."""
+    infos: list[ImageShape] = []
+    start, count = 0, 1  # most often the first file is of colour
+    while start < len(files) and not any(info[2] == 3 for info in infos):
+        infos += [info for info in in_threads(_info, files[start : start + count]) if info]
+        start, count = start + count, 256
+    return infos
+
+
+def _info(file: ImageFile) -> ImageShape | None:
+    try:
+        info = file.info()
+    except UnreadableImage:
+        return None
+    return info.height, info.width, 1 if info.is_grey else 3
+
+
+def decode_files(
+    files: Sequence[ImageFile],
+    fit: ImageFit,
+    write: Callable[[int, NDArray[np.uint8]], None],
+    report_progress: Callable[[str, int, int], None],
+) -> Verdicts:
+    """Every file decoded once, handed to ``write`` with its position (by several threads at once), and digested."""
+    digests = np.zeros((len(files), DIGEST_BYTES), np.uint8)
+    unreadable: dict[int, str] = {}
+
+    def decode(position: int) -> None:
+        try:
+            pixels = np.ascontiguousarray(files[position].pixels(fit))
+        except UnreadableImage as error:
+            unreadable[position] = error.reason
+            return
+        digests[position] = np.frombuffer(hashlib.sha256(pixels.data).digest(), np.uint8)
+        write(position, pixels)
+
+    for done, _ in enumerate(in_threads(decode, range(len(files))), 1):
+        if done % FILES_A_TASK == 0 or done == len(files):
+            report_progress("decoding image files", done, len(files))
+    changed = next((file.path for file in files if file.has_changed()), None)
+    if changed is not None:
+        raise WorkFailed(f"{changed}: was changed while the files were decoded", hint="Start again.")
+    return Verdicts(digests, dict(sorted(unreadable.items())))
+
+
+def in_threads(function: Callable[[Any], Result], items: Sequence[Any]) -> Iterator[Result]:
+    """``function`` of each item, in order, computed by as many threads as cores, a bounded number of items ahead."""
+    pool = ThreadPoolExecutor(cores(), thread_name_prefix="imgclf-decode")
+    tasks: deque[Future[list[Result]]] = deque()
+    try:
+        for start in range(0, len(items), FILES_A_TASK):
+            tasks.append(pool.submit(_each, function, items[start : start + FILES_A_TASK]))
+            if len(tasks) > cores() * TASKS_AHEAD:
+                yield from tasks.popleft().result()
+        while tasks:
+            yield from tasks.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _each(function: Callable[[Any], Result], piece: Sequence[Any]) -> list[Result]:
+    return [function(item) for item in piece]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgclf.datasets.file_tree import folder_tree
+from imgclf.datasets.pixel_cache import cached_images
+from imgclf.images.fit import ImageFit
+
+Imgclf = Callable[..., Any]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    numbers = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for label in ("cat", "dog"):
+        for number in range(6):
+            pixels = numbers.integers(0, 256, (9, 9, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / f"{label}.{number}.png")
+    return tmp_path / "photos"
+
+
+def test_cats_and_dogs_are_prepared_and_counted(imgclf: Imgclf, photos: Path, tmp_path: Path) -> None:
+    answer = imgclf("data", "prepare", "cats-vs-dogs", photos, tmp_path / "out", "--train", 4, "--test", 2)
+    assert answer.status == 0
+    assert answer.out.splitlines()[:3] == ["split  cat  dog", "train    4    4", "test     2    2"]
+    assert str(tmp_path / "out" / "files.csv") in answer.out
+    again = imgclf("data", "prepare", "cats-vs-dogs", photos, tmp_path / "out")
+    assert again.status == 2
+    assert "is no empty folder" in again.err
+
+
+def test_the_cache_is_listed_and_cleared(
+    imgclf: Imgclf, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    assert "no decoded images" in imgclf("data", "cache", "list").out
+    files = folder_tree(photos).images
+    cached_images(tmp_path / "cache", photos, files, ImageFit((9, 9), 3), lambda _what, _done, _total: None)
+    assert str(photos) in imgclf("data", "cache", "list").out
+    listed = json.loads(imgclf("data", "cache", "list", "--json").out)
+    assert [(one["source"], one["images"], one["image_shape"]) for one in listed] == [(str(photos), 12, [9, 9, 3])]
+    cleared = json.loads(imgclf("data", "cache", "clear", "--json").out)
+    assert (cleared["removed"], cleared["busy"]) == (1, [])
+    assert cleared["freed_bytes"] == listed[0]["size_bytes"]
+    assert json.loads(imgclf("data", "cache", "list", "--json").out) == []
+    assert "removed 0" in imgclf("data", "cache", "clear").out

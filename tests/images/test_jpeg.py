@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgclf.images.jpeg import decode_sound_jpeg
+
+
+def picture(mode: str, width: int, height: int) -> Image.Image:
+    x, y = np.meshgrid(np.linspace(0, 6, width), np.linspace(0, 5, height))
+    waves = np.stack([np.sin(x + y), np.cos(2 * x), np.sin(3 * y)], axis=-1)
+    return Image.fromarray(((waves + 1) * 127).astype(np.uint8)).convert(mode)
+
+
+def jpeg(mode: str, width: int, height: int, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture(mode, width, height).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
+@pytest.mark.parametrize("size", [(64, 48), (101, 67)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_pixels_are_those_of_pillow_at_each_factor(mode: str, size: tuple[int, int], factor: int) -> None:
+    content = jpeg(mode, *size, quality=90)
+    with Image.open(io.BytesIO(content)) as image:
+        ours = decode_sound_jpeg(image, content, factor)
+        image.draft(None, (image.width // factor, image.height // factor))
+        theirs = np.asarray(image)
+    assert ours is not None
+    assert ours.shape == (-(-size[1] // factor), -(-size[0] // factor), 1 if mode == "L" else 3)
+    assert np.abs(ours.astype(int) - theirs.reshape(ours.shape)).max() <= 1
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0}, {"optimize": True}], ids=str)
+def test_kinds_of_jpeg(options: dict[str, Any]) -> None:
+    content = jpeg("RGB", 60, 40, **options)
+    with Image.open(io.BytesIO(content)) as image:
+        ours, theirs = decode_sound_jpeg(image, content, 1), np.asarray(image)
+    assert ours is not None
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+def test_other_colours_and_anything_to_complain_of_are_left_to_others() -> None:
+    for content in (jpeg("CMYK", 40, 40), jpeg("RGB", 400, 400)[:-200], jpeg("RGB", 400, 400)[:-2]):
+        with Image.open(io.BytesIO(content)) as image:
+            assert decode_sound_jpeg(image, content, 1) is None

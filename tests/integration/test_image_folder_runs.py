@@ -1,0 +1,75 @@
+"""A folder of image files from training to prediction, as its user has it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Imgclf = Callable[..., Any]
+
+CONFIG = """
+dataset:
+  name: image_folder
+  path: {folder}
+  max_unreadable: 0.05
+preprocessing:
+  size: 16
+model:
+  name: mlp
+  dense_units: [16]
+training:
+  epochs: 8
+  batch_size: 16
+  tensorboard: {{scalars: false, graph: false}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Bright and dark photographs of several sizes, among them a broken one."""
+    numbers = np.random.default_rng(0)
+    for number in range(60):
+        for label, low in (("bright", 150), ("dark", 0)):
+            height, width = numbers.integers(14, 30, 2)
+            pixels = numbers.integers(low, low + 100, (height, width, 3), np.uint8)
+            path = tmp_path / "photos" / label / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    (tmp_path / "photos" / "dark" / "7.jpg").write_bytes(b"\xff\xd8\xff cut")
+    return tmp_path / "photos"
+
+
+@pytest.mark.slow  # trains a network and evaluates it three times
+def test_a_folder_is_trained_evaluated_and_predicted_from(
+    imgclf: Imgclf, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    config, runs = tmp_path / "photos.yaml", tmp_path / "runs"
+    config.write_text(CONFIG.format(folder=folder))
+    answer = imgclf("train", config, "--runs-dir", runs, "--json")
+    assert answer.status == 0, answer.err
+    assert json.loads(answer.out)["accuracy"] == 1.0
+    assert "decoded once, kept in" in answer.err
+    assert "1 unreadable files are left out" in answer.err
+    run = next(runs.iterdir())
+    with (run / "quarantine.csv").open(newline="") as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == [str(folder / "dark" / "7.jpg")]
+
+    report = json.loads(imgclf("evaluate", run, "--json").out)
+    assert report == json.loads(answer.out) | {"run": run.name}
+    assert "warning" not in report
+
+    predicted = json.loads(imgclf("predict", folder / "bright" / "1.jpg", "--run", run, "--json").out)
+    assert predicted["predictions"][0]["label"] == "bright"
+
+    (folder / "bright").rename(folder / "light")
+    renamed = imgclf("evaluate", run)
+    assert renamed.status == 2
+    assert "classes must be those of the run, bright, dark; found dark, light" in renamed.err
