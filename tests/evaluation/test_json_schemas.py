@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA, REPORT_SCHEMA
-from imgclf.evaluation.report import build_report
+from imgclf.evaluation.report import build_report, join_reports
 
 PREDICTION = {
     "file": "seven.png",
@@ -80,3 +80,24 @@ def test_predictions_are_results_or_errors_and_never_both() -> None:
     assert not validator.is_valid([{"file": "seven.png"}])
     assert not validator.is_valid([PREDICTION | {"top": []}])
     assert not validator.is_valid(PREDICTION)
+
+
+def test_a_report_of_several_targets_is_valid_and_no_mixture_is() -> None:
+    validator = Draft202012Validator(REPORT_SCHEMA)
+    joined = join_reports({"colour": _report(), "shape": _report()}, np.ones((50, 2), bool))
+    validator.validate(joined)
+    validator.validate(joined | {"run": "shapes-20261122-141503", "weights": "last.weights.h5"})
+    assert not validator.is_valid(joined | {"targets": {"colour": _report()}})
+    assert not validator.is_valid(joined | {"targets": {**joined["targets"], "shape": {"accuracy": 1.0}}})
+    assert not validator.is_valid(_report() | {"targets": joined["targets"]})
+    assert not validator.is_valid({key: value for key, value in joined.items() if key != "exact_match_ratio"})
+
+
+def test_a_prediction_of_several_targets_is_valid_and_no_mixture_is() -> None:
+    validator = Draft202012Validator(PREDICTIONS_SCHEMA)
+    answer = {key: PREDICTION[key] for key in ("label", "probability", "top")}
+    several = {"file": "seven.png", "targets": {"digit": answer, "hand": answer}, "steps": []}
+    validator.validate([several, PREDICTION])
+    assert not validator.is_valid([several | answer])
+    assert not validator.is_valid([several | {"targets": {"digit": answer}}])
+    assert not validator.is_valid([several | {"targets": {"digit": answer, "hand": {"label": "left"}}}])

@@ -150,3 +150,9 @@ def test_the_projector_finds_features_and_class_names() -> None:
     )
     labels = files[embedding.metadata_path].splitlines()
     assert labels == ["cat", "dog", "a tab", "two lines", "cat"]
+
+
+def test_the_classes_of_several_targets_are_columns_with_names() -> None:
+    labels = {"colour": ["red", "green"], "a\tshape": ["disc", "square"]}
+    files = projector_files(np.zeros((2, 3), np.float32), labels)
+    assert files["labels.tsv"] == "colour\ta shape\nred\tdisc\ngreen\tsquare\n"

@@ -53,3 +53,14 @@ def test_the_setting_takes_what_a_file_can_hold() -> None:
     for wrong in ('"even"', "[0]", '{"cat": "much"}', '{"cat": -1}'):
         with pytest.raises(ValidationError):
             adapter.validate_json(wrong, strict=True)
+
+
+def test_with_several_targets_only_balanced_says_what_is_meant() -> None:
+    targets = [NAMES, ("cat", "dog")]
+    assert check("balanced", targets) == check(None, targets) == []
+    for setting in ((1.0, 2.0, 3.0), {"cat": 2.0}):
+        (problem,) = check(setting, targets)
+        assert (
+            problem
+            == "a list or a mapping is for one target, and the data has 2; take balanced, which weighs each by itself"
+        )
