@@ -42,9 +42,11 @@ dataset:
 preprocessing:
   size: 20
 model:
-  name: simple_cnn
+  name: lenet
+  filters: [8, 16]
+  dense_units: [32]
 training:
-  epochs: 6
+  epochs: 15
   batch_size: 8
   class_weight: balanced
   tensorboard: {{graph: false, projector: true}}
