@@ -17,7 +17,7 @@ ROOMS = {
     "augmentation", "datasets", "evaluation", "experiment", "images", "inference", "models", "preprocessing",
     "reporting", "runs", "training",
 }  # fmt: skip
-JOBS = {"train", "evaluate", "predict", "compare", "run", "prediction_files", "show_data", "check_data", "data_export"}
+JOBS = {"train", "evaluate", "predict", "compare", "run", "prediction_files", "show_data", "check_data", "export_data"}
 OF_THE_JOBS = {"trained", "loading", "recording", "screen", "places", "startup"}  # what two jobs share
 
 # Who may know whom, besides errors and settings and itself.

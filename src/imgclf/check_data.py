@@ -13,13 +13,14 @@ import numpy as np
 from imgclf.datasets.base import Split, Splits, file_behind
 from imgclf.datasets.census import class_counts
 from imgclf.datasets.duplicates import NearPairs, Prints, equal_images, near_images, take_prints, usual_likeness
+from imgclf.datasets.rounded import rounded
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.images.perceptual import Likeness
 from imgclf.loading import load_splits
 from imgclf.runs.files import write_whole
 from imgclf.screen import Screen, Silent
-from imgclf.show_data import as_bytes, pictures_folder, splits_by_name
+from imgclf.show_data import pictures_folder, splits_by_name
 
 IMBALANCED = 3  # a class with so many times the images of another is worth a warning
 DRAWN_PAIRS = 24
@@ -261,7 +262,7 @@ def _drawn(data: _Data, pairs: list[_Pair]) -> bytes:
 
     shown = pairs[:DRAWN_PAIRS]
     rows = [
-        as_bytes(np.concatenate([data.splits[split].pixels.take(np.array([index])) for split, index in side]))
+        np.concatenate([rounded(data.splits[split].pixels).take(np.array([index])) for split, index in side])
         for side in zip(*(pair.images for pair in shown), strict=True)
     ]
     titles = []

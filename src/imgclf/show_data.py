@@ -14,6 +14,7 @@ from imgclf.augmentation.base import augmented_images
 from imgclf.datasets.base import Split, Splits, Target
 from imgclf.datasets.census import bytes_in_memory, class_counts, pixel_statistics
 from imgclf.datasets.pieces import image_bytes, spread
+from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
@@ -35,7 +36,7 @@ def show_data(
     data_dir: str | Path | None = None,
     save: str | Path | None = None,
     augmented: bool = False,
-    epoch: int = 0,
+    epoch: int = 1,
     screen: Screen | None = None,
 ) -> dict[str, Any]:
     """What is in the data of CONFIG, as plain data: shapes, counts, pixel statistics, bytes, and the pictures' paths.
@@ -80,12 +81,6 @@ def splits_by_name(data: Splits) -> dict[str, Split]:
 def pictures_folder(save: str | Path | None, name: str) -> Path:
     """Where pictures of the data go: ``save``, else data-NAME in the working directory."""
     return Path(save).expanduser() if save else Path(f"data-{name}")
-
-
-def as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """Images of any type with values 0 to 255 as uint8."""
-    whole: NDArray[np.uint8] = images if images.dtype == np.uint8 else np.rint(images).clip(0, 255).astype(np.uint8)
-    return whole
 
 
 def _described(
@@ -157,7 +152,7 @@ def _samples(data: Splits) -> bytes:
 
     chosen = _some_of_each_class(data.train.labels)
     titles = [(_class_text(data, index), None) for index in chosen]
-    images = as_bytes(data.train.pixels.take(chosen))
+    images = rounded(data.train.pixels).take(chosen)
     return draw_grid(images, titles, "Training images", columns=6 if len(chosen) <= SAMPLES else 10)
 
 
@@ -176,14 +171,12 @@ def _some_of_each_class(labels: NDArray[np.int32]) -> NDArray[np.int64]:
 def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
     from imgclf.reporting.grids import draw_pairs
 
-    pixels = shaped(data.train.pixels, image_fit(experiment.preprocessing))
+    pixels = rounded(shaped(data.train.pixels, image_fit(experiment.preprocessing)))
     indices = spread(len(pixels), AUGMENTED_IMAGES)
     images = pixels.take(indices)
-    changed = augmented_images(experiment.augmentation, images, indices, experiment.seed, epoch)
+    changed = augmented_images(experiment.augmentation, images, indices, experiment.seed, epoch - 1)
     titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
-    return draw_pairs(
-        as_bytes(images), as_bytes(changed), titles, f"Training images and what epoch {epoch} makes of them"
-    )
+    return draw_pairs(images, changed, titles, f"Training images and what epoch {epoch} makes of them")
 
 
 def _class_text(data: Splits, index: int) -> str:

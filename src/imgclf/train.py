@@ -19,7 +19,7 @@ from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split, write_evaluation
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose
 from imgclf.experiment.load import LoadedExperiment, experiment_text, load_experiment
-from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems
+from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import image_fit, load_splits
@@ -106,6 +106,7 @@ def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> N
     experiment, path = loaded.experiment, loaded.path
     misfits = shape_problems(experiment, splits.train.pixels.image_shape) + class_problems(experiment, splits.targets)
     misfits += schedule_problems(experiment, len(splits.train))
+    misfits += [] if splits.validation else validation_problems(experiment)
     if misfits:
         raise ImgclfError("; ".join(f"{path}: {'.'.join(map(str, one.path))}: {one.message}" for one in misfits))
     for stage in experiment.training.resolved_stages():

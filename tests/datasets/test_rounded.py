@@ -19,3 +19,8 @@ def test_fractions_are_rounded_to_the_bytes_that_they_were_made_from() -> None:
 def test_bytes_stay_as_they_are() -> None:
     pixels = ArrayPixels(BYTES)
     assert rounded(pixels) is pixels
+
+
+def test_values_past_the_ends_become_the_ends() -> None:
+    pixels = ArrayPixels(np.array([-3.0, 254.6, 260.0], np.float32).reshape(3, 1, 1, 1))  # type: ignore[arg-type]
+    assert rounded(pixels).take(np.arange(3)).ravel().tolist() == [0, 255, 255]

@@ -23,26 +23,28 @@ preprocessing:
   size: 16
 model:
   name: mlp
-  dense_units: [16]
+  dense_units: [8]
 training:
-  epochs: 8
+  epochs: 6
   batch_size: 16
+  optimizer: {{name: adam, learning_rate: 0.01}}
   tensorboard: {{scalars: false, graph: false}}
 """
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Bright and dark photographs of several sizes, among them a broken one."""
+    """Reddish and bluish photographs of several sizes, among them a broken one."""
     numbers = np.random.default_rng(0)
     for number in range(60):
-        for label, low in (("bright", 150), ("dark", 0)):
+        for label, channel in (("red", 0), ("blue", 2)):
             height, width = numbers.integers(14, 30, 2)
-            pixels = numbers.integers(low, low + 100, (height, width, 3), np.uint8)
+            pixels = numbers.integers(0, 100, (height, width, 3), np.uint8)
+            pixels[..., channel] += 100
             path = tmp_path / "photos" / label / f"{number}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
-    (tmp_path / "photos" / "dark" / "7.jpg").write_bytes(b"\xff\xd8\xff cut")
+    (tmp_path / "photos" / "red" / "7.jpg").write_bytes(b"\xff\xd8\xff cut")
     return tmp_path / "photos"
 
 
@@ -60,16 +62,16 @@ def test_a_folder_is_trained_evaluated_and_predicted_from(
     assert "1 unreadable files are left out" in answer.err
     run = next(runs.iterdir())
     with (run / "quarantine.csv").open(newline="") as stream:
-        assert [row["file"] for row in csv.DictReader(stream)] == [str(folder / "dark" / "7.jpg")]
+        assert [row["file"] for row in csv.DictReader(stream)] == [str(folder / "red" / "7.jpg")]
 
     report = json.loads(imgclf("evaluate", run, "--json").out)
     assert report == json.loads(answer.out) | {"run": run.name}
     assert "warning" not in report
 
-    predicted = json.loads(imgclf("predict", folder / "bright" / "1.jpg", "--run", run, "--json").out)
-    assert predicted["predictions"][0]["label"] == "bright"
+    predicted = json.loads(imgclf("predict", folder / "blue" / "1.jpg", "--run", run, "--json").out)
+    assert predicted[0]["label"] == "blue"
 
-    (folder / "bright").rename(folder / "light")
+    (folder / "blue").rename(folder / "cyan")
     renamed = imgclf("evaluate", run)
     assert renamed.status == 2
-    assert "classes must be those of the run, bright, dark; found dark, light" in renamed.err
+    assert "classes must be those of the run, blue, red; found cyan, red" in renamed.err

@@ -74,6 +74,9 @@ class ArraySettings(DatasetSettings):
     def known_shape(self) -> ImageShape | None:
         return self.image_shape
 
+    def may_bring_validation(self) -> bool:
+        return self.validation_images is not None
+
     def known_targets(self) -> tuple[Target, ...] | None:
         return (Target("label", self.class_names),) if isinstance(self.class_names, tuple) else None
 

@@ -177,6 +177,10 @@ class DatasetSettings(Settings):
         """The targets where they are known before any file is read."""
         return None
 
+    def may_bring_validation(self) -> bool:
+        """Whether the data may hold validation images of its own, whatever ``validation_size`` says."""
+        return False
+
     @abstractmethod
     def load(self, places: DataPlaces, seed: int) -> Splits:
         """Read the training data, set validation aside by ``seed``, and make sure that the test data is there.

@@ -22,7 +22,7 @@ def load_cifar(
 
     Raises ImgclfError where the data set is found nowhere and cannot be downloaded, or a file is not what it should be.
     """
-    files, notes = _find_or_download(dataset, places)
+    files, notes = find_or_download_cifar(dataset, places)
 
     def read(part: Part) -> Split:
         images, numbers = files.read(part, labels, len(target.class_names))
@@ -39,7 +39,8 @@ def load_cifar(
     )
 
 
-def _find_or_download(dataset: CifarDataset, places: DataPlaces) -> tuple[CifarFiles, list[str]]:
+def find_or_download_cifar(dataset: CifarDataset, places: DataPlaces) -> tuple[CifarFiles, list[str]]:
+    """The files of the data set, and lines for the user; raises ImgclfError as ``load_cifar`` does."""
     own = [places.data_dir / name for name in (*dataset.folders, *dataset.archives)]
     misses: list[Miss] = []
     for path in (*own, *(keras_datasets_folder() / name for name in dataset.keras_places)):

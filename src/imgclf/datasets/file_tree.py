@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
 from imgclf.images.decode import ImageInfo, image_info, read_image
-from imgclf.images.find import IMAGE_EXTENSIONS, natural_key
+from imgclf.images.find import IMAGE_EXTENSIONS, natural_parts
 from imgclf.images.fit import ImageFit
 from imgclf.images.signature import file_format
 
 START_BYTES = 512  # enough of a file to tell its format
+PIECE_BYTES = 2**20
 NOT_NAMES = ("thumbs.db", "desktop.ini", "__macosx")  # what Windows and macOS leave beside images, hidden there
 NAMES_SHOWN = 3
 
@@ -62,6 +64,17 @@ class ImageFile:
     def content(self) -> bytes | None:
         """Its bytes; None where it lies on the disk under its path. Raises UnreadableImage."""
         return self.container.content(self)
+
+    def digest(self) -> bytes:
+        """The SHA-256 of its bytes. Raises UnreadableImage or OSError."""
+        content = self.content()
+        if content is not None:
+            return hashlib.sha256(content).digest()
+        digest = hashlib.sha256()
+        with self.path.open("rb", buffering=0) as stream:
+            while piece := stream.read(PIECE_BYTES):
+                digest.update(piece)
+        return digest.digest()
 
     def has_changed(self) -> bool:
         """Whether the file is another one than when it was listed."""
@@ -150,7 +163,7 @@ def in_order(files: Iterable[ImageFile]) -> tuple[ImageFile, ...]:
 
 def name_key(name: str) -> tuple[list[list[tuple[int, str]]], str]:
     """Sorts names in natural order, whichever way the file system writes accents; no two names are equal."""
-    return natural_key(PurePosixPath(composed(name))), name
+    return [natural_parts(part) for part in composed(name).split("/")], name
 
 
 def composed(name: str) -> str:
@@ -171,7 +184,7 @@ def is_hidden(name: str) -> bool:
 
 def has_image_name(name: str) -> bool:
     """Whether the name ends as an image's does."""
-    return PurePosixPath(name).suffix.lower() in IMAGE_EXTENSIONS
+    return name.lower().endswith(IMAGE_EXTENSIONS)
 
 
 def _walk(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import DataPlaces, Pixels, Quarantined, SelectedPixels, Split, Splits, Target
 from imgclf.datasets.decoding import FilePixels, StreamedPixels, Verdicts, complete_fit, decode_files
-from imgclf.datasets.file_tree import ImageFile, Tree, composed, few, in_order, name_key
+from imgclf.datasets.file_tree import ImageFile, Tree, composed, few, name_key
 from imgclf.datasets.folder_csv import Columns, csv_layout
 from imgclf.datasets.folder_layout import LabelledFile, Layout, find_layout, one_split
 from imgclf.datasets.folder_places import find_path, read_tree
@@ -174,7 +174,7 @@ def _part(files: Sequence[LabelledFile], targets: tuple[Target, ...], split: str
 
 @dataclass(frozen=True)
 class _Decoded:
-    """The files of all splits in natural order, their pixels and what came of decoding them."""
+    """The files of all splits, their pixels and what came of decoding them."""
 
     files: tuple[ImageFile, ...]
     pixels: Pixels
@@ -190,11 +190,11 @@ class _Decoded:
         return Split(SelectedPixels(self.pixels, positions), labels)
 
     def fingerprint(self, parts: Sequence[_Part]) -> str:
-        """The SHA-256 (hexadecimal) of shapes, the digests of the images, and labels."""
+        """The SHA-256 (hexadecimal) of the digests of the files, and of labels."""
         digest = hashlib.sha256()
         for part in parts:
             positions, labels = self._readable(part)
-            digest.update(f"{(len(positions), *self.pixels.image_shape)} {labels.shape}\n".encode())
+            digest.update(f"{labels.shape}\n".encode())
             digest.update(self.verdicts.digests[positions].tobytes())
             digest.update(np.ascontiguousarray(labels, "<i4").data)
         return digest.hexdigest()
@@ -208,7 +208,8 @@ class _Decoded:
 
 def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
     """All files decoded once: into the cache, or, where that is not possible, as they are taken."""
-    files = in_order({file.path: file for part in parts.all() for file in part.files}.values())
+    by_path = {str(file.path): file for part in parts.all() for file in part.files}
+    files = tuple(by_path[path] for path in sorted(by_path))
     fit = complete_fit(files, places.fit)
     try:
         if places.cache_dir is None:

@@ -77,6 +77,9 @@ class ImageFolder(DatasetSettings):
                 raise Misfit((key,), f"must be different names; got {twice!r} twice")
         return self
 
+    def may_bring_validation(self) -> bool:
+        return True  # only the files tell
+
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.folder_loading import load_image_folder
 

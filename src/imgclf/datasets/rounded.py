@@ -35,7 +35,8 @@ class RoundedPixels:
         images = np.empty((len(indices), *self.image_shape), np.uint8)
         for first in range(0, len(indices), _IMAGES_A_PIECE):  # the floats of all of them would take four times as much
             piece = slice(first, first + _IMAGES_A_PIECE)
-            images[piece] = np.rint(self.pixels.take(indices[piece]))
+            # Clipped, since resizing may overshoot: 256 would become 0.
+            images[piece] = np.rint(self.pixels.take(indices[piece])).clip(0, 255)
         return images
 
 

@@ -58,11 +58,11 @@ def build_splits(
         whole, test = limited(whole, limit), limited(load_test(), limit)
         validation = limited(validation, limit) if validation else None
         load_test, test_images, digest = lambda: test, len(test), None
+    digest = digest or fingerprint(whole, *([validation] if validation else []))
     train = whole
     if settings.validation_size and validation is None:
         for_training, for_validation = stratified_split(whole.labels[:, 0], settings.validation_size, seed)
         train, validation = select(whole, for_training), select(whole, for_validation)
-    digest = digest or fingerprint(whole)
     return Splits(train, validation, load_test, test_images, targets, digest, notes, quarantine)
 
 
@@ -85,14 +85,16 @@ def select(split: Split, positions: NDArray[np.int64]) -> Split:
     return Split(SelectedPixels(pixels, positions), split.labels[positions])
 
 
-def fingerprint(split: Split) -> str:
+def fingerprint(*splits: Split) -> str:
     """The SHA-256 (hexadecimal) of the shapes and bytes of images and labels, taken piece by piece."""
-    labels = np.ascontiguousarray(split.labels, "<i4")
-    digest = hashlib.sha256(f"{(len(split), *split.pixels.image_shape)} {labels.shape}\n".encode())
-    for start in range(0, len(split), _IMAGES_A_PIECE):
-        piece = np.arange(start, min(start + _IMAGES_A_PIECE, len(split)))
-        digest.update(np.ascontiguousarray(split.pixels.take(piece)).data)
-    digest.update(labels.data)
+    digest = hashlib.sha256()
+    for split in splits:
+        labels = np.ascontiguousarray(split.labels, "<i4")
+        digest.update(f"{(len(split), *split.pixels.image_shape)} {labels.shape}\n".encode())
+        for start in range(0, len(split), _IMAGES_A_PIECE):
+            piece = np.arange(start, min(start + _IMAGES_A_PIECE, len(split)))
+            digest.update(np.ascontiguousarray(split.pixels.take(piece)).data)
+        digest.update(labels.data)
     return digest.hexdigest()
 
 

@@ -177,9 +177,14 @@ def _mixing_problems(experiment: Experiment) -> list[Misfit]:
     return problems
 
 
+def validation_problems(experiment: Experiment) -> list[Misfit]:
+    """What asks for validation images, of an experiment that has none."""
+    return _once(_users_of_validation(experiment.training))
+
+
 def _validation_problems(experiment: Experiment) -> list[Misfit]:
-    """What asks for validation images where there is no validation split."""
-    return [] if experiment.dataset.validation_size else _once(_users_of_validation(experiment.training))
+    dataset = experiment.dataset
+    return [] if dataset.validation_size or dataset.may_bring_validation() else validation_problems(experiment)
 
 
 def _users_of_validation(training: TrainingSettings) -> Iterator[Misfit]:

@@ -135,11 +135,12 @@ def _is_hidden(name: str) -> bool:
 
 
 def natural_key(path: PurePath) -> list[list[tuple[int, str]]]:
+    """Sorts paths as people count, part by part."""
+    return [natural_parts(part) for part in path.parts]
+
+
+def natural_parts(name: str) -> list[tuple[int, str]]:
     """Sorts names as people count: runs of digits by their value, before letters; letters without case."""
-    return [_natural_parts(part) for part in path.parts]
-
-
-def _natural_parts(name: str) -> list[tuple[int, str]]:
     parts = re.split(r"(\d+)", name.lower())
     # Digits compare by length without leading zeros, then by character: by value.
     return [

@@ -18,10 +18,14 @@ class Published(str, Enum):
     quickdraw = "quickdraw"
     mnist = "mnist"
     fashion_mnist = "fashion_mnist"
+    cifar10 = "cifar10"
+    cifar100 = "cifar100"
 
 
 def download(
-    dataset: Annotated[Published, typer.Argument(metavar="DATASET", help="quickdraw, mnist or fashion_mnist.")],
+    dataset: Annotated[
+        Published, typer.Argument(metavar="DATASET", help="quickdraw, mnist, fashion_mnist, cifar10 or cifar100.")
+    ],
     classes: Annotated[
         str | None,
         typer.Option("--classes", metavar="A,B,...", help="Of quickdraw: the classes, about 100 MB each."),
@@ -45,6 +49,9 @@ def download(
 
 def _download(dataset: Published, classes: list[str], places: DataPlaces) -> None:
     from imgclf.cli.results import line
+    from imgclf.datasets.cifar10 import CIFAR10
+    from imgclf.datasets.cifar100 import CIFAR100
+    from imgclf.datasets.cifar_dataset import find_or_download_cifar
     from imgclf.datasets.fashion_mnist import FASHION_MNIST
     from imgclf.datasets.idx_dataset import find_or_download
     from imgclf.datasets.mnist import MNIST
@@ -53,7 +60,13 @@ def _download(dataset: Published, classes: list[str], places: DataPlaces) -> Non
     if dataset is Published.quickdraw:
         download_quickdraw(classes, places.data_dir / "quickdraw", places.report_progress, line)
         return
-    published = MNIST if dataset is Published.mnist else FASHION_MNIST
-    source, notes = find_or_download(published, places)
-    for text in (f"{published.title} is in {source.describe()}", *notes):
+    cifar = {Published.cifar10: CIFAR10, Published.cifar100: CIFAR100}
+    idx = {Published.mnist: MNIST, Published.fashion_mnist: FASHION_MNIST}
+    if dataset in cifar:
+        files, notes = find_or_download_cifar(cifar[dataset], places)
+        found = f"{cifar[dataset].title} is in {files.describe()}"
+    else:
+        source, notes = find_or_download(idx[dataset], places)
+        found = f"{idx[dataset].title} is in {source.describe()}"
+    for text in (found, *notes):
         line(text)

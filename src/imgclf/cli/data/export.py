@@ -37,8 +37,8 @@ def export(
     from imgclf.cli.results import line
     from imgclf.cli.screen import Terminal
     from imgclf.cli.tables import print_table
-    from imgclf.data_export import export_data
     from imgclf.experiment.load import yaml_text
+    from imgclf.export_data import export_data
 
     with Terminal().working(debug) as screen:
         done = export_data(

@@ -16,7 +16,7 @@ def show_data(
     augmented: Annotated[
         bool, typer.Option("--augmented", help="Also draw training images above their augmented versions.")
     ] = False,
-    epoch: Annotated[int, typer.Option("--epoch", min=0, help="With --augmented: the epoch, counted from 0.")] = 0,
+    epoch: Annotated[int, typer.Option("--epoch", min=1, help="With --augmented: of which epoch.")] = 1,
     save: Save = None,
     data_dir: DataDir = None,
     json: Json = False,
