@@ -14,6 +14,7 @@ from imgclf.places import runs_folder
 from imgclf.runs.files import write_whole
 from imgclf.runs.find import find_run
 from imgclf.runs.folder import RunFolder, read_json
+from imgclf.runs.target_files import target_parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,12 +47,12 @@ class Side:
 class Comparison:
     """Two runs, the settings in which they differ, and the picture of their curves.
 
-    ``paired`` is the exact McNemar test on the test images; where there can be none, ``not_paired`` says why.
+    ``paired`` is the exact McNemar test on the test images, by target; where it is empty, ``not_paired`` says why.
     """
 
     sides: tuple[Side, Side]
     differences: tuple[Difference, ...]
-    paired: PairedTest | None
+    paired: dict[str, PairedTest]
     not_paired: str | None
     picture: Path
 
@@ -74,7 +75,7 @@ def compare(
     differences = tuple(_differences(*(_settings(run) for run in runs)))
     obstacle, correct = _paired_answers(*runs)
     _draw(path, sides)
-    return Comparison(sides, differences, _test(*correct) if correct else None, obstacle, path)
+    return Comparison(sides, differences, {name: _test(*both) for name, both in correct.items()}, obstacle, path)
 
 
 def _side(run: RunFolder, other: RunFolder) -> Side:
@@ -108,29 +109,35 @@ def _differences(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Diff
 
 def _paired_answers(
     first: RunFolder, second: RunFolder
-) -> tuple[str | None, tuple[NDArray[np.bool_], NDArray[np.bool_]] | None]:
-    """Why the runs' answers can't be paired, or which test images each of them got right."""
+) -> tuple[str | None, dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]]:
+    """Why the runs' answers can't be paired, or for each target which test images each of them got right."""
     data = [run.record().get("data", {}) for run in (first, second)]
     for run in (first, second):
-        if not _answers_file(run).is_file():
-            return f"{run.name} has no answers.csv; `imgclf evaluate {run.path}` writes it", None
+        if missing := [path.name for path in _answers_files(run).values() if not path.is_file()]:
+            return f"{run.name} has no {missing[0]}; `imgclf evaluate {run.path}` writes it", {}
     if data[0].get("fingerprint") != data[1].get("fingerprint"):
-        return "the runs were trained on different data", None
-    (labels, right), (other_labels, other_right) = _read_answers(first), _read_answers(second)
-    if data[0].get("targets") != data[1].get("targets") or labels != other_labels:
-        return "the runs were tested on different images", None
+        return "the runs were trained on different data", {}
+    answers, others = _read_answers(first), _read_answers(second)
+    same_labels = all(answers[name][0] == others[name][0] for name in answers.keys() & others.keys())
+    if data[0].get("targets") != data[1].get("targets") or not same_labels:
+        return "the runs were tested on different images", {}
     import numpy as np
 
-    return None, (np.array(right), np.array(other_right))
+    return None, {name: (np.array(answers[name][1]), np.array(others[name][1])) for name in answers}
 
 
-def _answers_file(run: RunFolder) -> Path:
-    return run.path / "answers.csv"
+def _answers_files(run: RunFolder) -> dict[str, Path]:
+    """The file that holds a run's answers on the test split, for each target."""
+    names = [target["name"] for target in run.record().get("data", {}).get("targets", ({"name": "label"},))]
+    return {name: run.path / f"answers{part}.csv" for name, part in target_parts(names).items()}
 
 
-def _read_answers(run: RunFolder) -> tuple[list[int], list[bool]]:
-    """The label of every test image, and whether the run's answer is right."""
-    path = _answers_file(run)
+def _read_answers(run: RunFolder) -> dict[str, tuple[list[int], list[bool]]]:
+    """For each target the label of every test image, and whether the run's answer is right."""
+    return {name: _read_answers_file(run, path) for name, path in _answers_files(run).items()}
+
+
+def _read_answers_file(run: RunFolder, path: Path) -> tuple[list[int], list[bool]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [(int(row["label"]), int(row["predicted"])) for row in csv.DictReader(file)]

@@ -10,20 +10,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Split, Splits
+from imgclf.datasets.base import Pixels, Split, Splits, Target
 from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.metrics import probabilities
-from imgclf.evaluation.report import build_report
+from imgclf.evaluation.report import build_report, join_reports
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import load_splits
 from imgclf.places import runs_folder
 from imgclf.runs.files import write_json, write_whole
 from imgclf.runs.folder import RunFolder
+from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
-from imgclf.trained import Source, find_source, open_trained
+from imgclf.trained import Source, find_source, open_trained, recorded_targets
 from imgclf.training.devices import DeviceChoice
 
 SplitName = Literal["test", "validation", "train"]
@@ -33,13 +34,28 @@ SAMPLE_SEED = 0  # the same random sample of images for every run on the same da
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """A split's report (see REPORT_SCHEMA), and what the pictures are drawn from."""
+class TargetEvaluation:
+    """The report of one target on a split, the true labels (images,), and the probabilities (images, classes)."""
 
+    target: str
     report: dict[str, Any]
-    pixels: Any
     labels: NDArray[np.int32]
     probabilities: NDArray[np.float64]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Which images are answered rightly: bool (images,)."""
+        right: NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
+        return right
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A split's report of all targets (see REPORT_SCHEMA), its images, and what came of each target."""
+
+    report: dict[str, Any]
+    pixels: Pixels
+    targets: tuple[TargetEvaluation, ...]
 
 
 def evaluate(
@@ -72,8 +88,8 @@ def evaluate(
     evaluation.report.update({"weights": source.weights.name} | ({} if is_same else {"warning": OTHER_DATA}))
     if source.run is None:
         return evaluation.report
-    if samples > len(evaluation.labels):
-        screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.labels)} images")
+    if samples > len(evaluation.pixels):
+        screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.pixels)} images")
     variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("" if is_same else "-other-data")
     write_evaluation(source.run, evaluation, samples, variant)
     screen.say(f"report and pictures are in {source.run.path}")
@@ -97,10 +113,20 @@ def evaluate_split(forward: Forward, splits: Splits, split: SplitName, fit: Imag
     """The report of one split of the data, by the same forward pass for whoever asks."""
     images = choose_split(splits, split)
     pixels = shaped(images.pixels, fit)
-    logits = forward.logits(pixels)[0]
-    labels = images.labels[:, 0]
-    report = build_report(logits, labels, splits.targets[0].class_names, split)
-    return Evaluation(report, rounded(pixels), labels, probabilities(logits))
+    evaluated = tuple(
+        _evaluate_target(target, logits, images.labels[:, column], split)
+        for column, (target, logits) in enumerate(zip(splits.targets, forward.logits(pixels), strict=True))
+    )
+    correct = np.stack([one.correct for one in evaluated], axis=1)
+    report = join_reports({one.target: one.report for one in evaluated}, correct)
+    return Evaluation(report, rounded(pixels), evaluated)
+
+
+def _evaluate_target(
+    target: Target, logits: NDArray[np.float32], labels: NDArray[np.int32], split: SplitName
+) -> TargetEvaluation:
+    report = build_report(logits, labels, target.class_names, split)
+    return TargetEvaluation(target.name, report, labels, probabilities(logits))
 
 
 def choose_split(splits: Splits, split: SplitName) -> Split:
@@ -117,67 +143,83 @@ def choose_split(splits: Splits, split: SplitName) -> Split:
 def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, variant: str = "") -> None:
     """Write the report of a split, the answer to each of its images, and its pictures into a run's folder.
 
-    ``variant`` becomes a part of their names, after the split's. The run's own name, which holds a time, stays out of
-    the report: equal runs have equal files.
+    Of several targets each has answers and pictures of its own. ``variant`` becomes a part of their names, after the
+    split's. The run's own name, which holds a time, stays out of the report: equal runs have equal files.
     """
-    from imgclf.reporting.confusion import draw_confusion
     from imgclf.reporting.curves import draw_curves
-    from imgclf.reporting.reliability import draw_reliability
 
     report = {name: value for name, value in evaluation.report.items() if name != "run"}
     suffix = ("" if report["split"] == "test" else f"-{report['split']}") + variant
     write_json(run.path / f"report{suffix}.json", report)
-    write_whole(run.path / f"answers{suffix}.csv", answers_text(evaluation))
-    pictures = {
-        "confusion": draw_confusion(report["confusion_matrix"], report["class_names"]),
-        "reliability": draw_reliability(report["calibration_bins"], report["calibration_error"]),
-        "samples": _grid(evaluation, _random_sample(evaluation), "A random sample: predicted (true)"),
-        "mistakes": _grid(evaluation, _worst_mistakes(evaluation), "The most confident mistakes: predicted (true)"),
-    }
-    for name, picture in pictures.items():
-        write_whole(run.plots / f"{name}{suffix}.png", picture)
+    parts = target_parts([one.target for one in evaluation.targets])
+    for one in evaluation.targets:
+        write_whole(run.path / f"answers{parts[one.target]}{suffix}.csv", answers_text(one))
+        of_target = f" of {one.target}" if len(evaluation.targets) > 1 else ""
+        for name, picture in _target_pictures(one, evaluation.pixels, of_target).items():
+            write_whole(run.plots / f"{name}{parts[one.target]}{suffix}.png", picture)
+    sample = _random_sample(evaluation)
+    heading = "A random sample: predicted (true)"
+    write_whole(run.plots / f"samples{suffix}.png", _grid(evaluation.pixels, evaluation.targets, sample, heading))
     write_whole(run.plots / "curves.png", draw_curves(run.read_metrics()))
-    for number, position in enumerate(_random_sample(evaluation)[:samples], 1):
+    for number, position in enumerate(sample[:samples], 1):
         write_whole(run.path / f"samples{suffix}" / f"{number:03}.png", _labelled(evaluation, position))
 
 
-def answers_text(evaluation: Evaluation) -> str:
+def answers_text(evaluated: TargetEvaluation) -> str:
     """A CSV row an image: index, label and predicted (places in the report's class_names), and its probability."""
-    predicted, probability = evaluation.probabilities.argmax(axis=1), evaluation.probabilities.max(axis=1)
-    rows = zip(evaluation.labels.tolist(), predicted.tolist(), probability.tolist(), strict=True)
+    predicted, probability = evaluated.probabilities.argmax(axis=1), evaluated.probabilities.max(axis=1)
+    rows = zip(evaluated.labels.tolist(), predicted.tolist(), probability.tolist(), strict=True)
     lines = [f"{index},{label},{guess},{share:.6f}" for index, (label, guess, share) in enumerate(rows)]
     return "\n".join(["index,label,predicted,probability", *lines]) + "\n"
 
 
-def _grid(evaluation: Evaluation, positions: NDArray[np.int64], heading: str) -> bytes:
+def _target_pictures(evaluated: TargetEvaluation, pixels: Pixels, of_target: str) -> dict[str, bytes]:
+    from imgclf.reporting.confusion import draw_confusion
+    from imgclf.reporting.reliability import draw_reliability
+
+    report, heading = evaluated.report, f"The most confident mistakes{of_target}: predicted (true)"
+    return {
+        "confusion": draw_confusion(report["confusion_matrix"], report["class_names"], f"Confusion matrix{of_target}"),
+        "reliability": draw_reliability(
+            report["calibration_bins"], report["calibration_error"], f"Reliability{of_target}"
+        ),
+        "mistakes": _grid(pixels, [evaluated], _worst_mistakes(evaluated), heading),
+    }
+
+
+def _grid(pixels: Pixels, evaluated: Sequence[TargetEvaluation], positions: NDArray[np.int64], heading: str) -> bytes:
     from imgclf.reporting.grids import draw_grid
 
     shown = positions[:GRID_IMAGES]
-    images = evaluation.pixels.take(shown) if len(shown) else np.zeros((0, 1, 1, 1), np.uint8)
-    return draw_grid(images, [_title(evaluation, position) for position in shown], heading)
+    images = pixels.take(shown) if len(shown) else np.zeros((0, 1, 1, 1), np.uint8)
+    return draw_grid(images, [_title(evaluated, position) for position in shown], heading)
 
 
 def _labelled(evaluation: Evaluation, position: int) -> bytes:
     from imgclf.reporting.grids import label_image
 
-    text, correct = _title(evaluation, position)
+    text, correct = _title(evaluation.targets, position)
     return label_image(evaluation.pixels.take(np.array([position]))[0], text, correct)
 
 
-def _title(evaluation: Evaluation, position: int) -> tuple[str, bool]:
-    names = evaluation.report["class_names"]
-    predicted, true = int(evaluation.probabilities[position].argmax()), int(evaluation.labels[position])
-    return f"{names[predicted]} ({names[true]})", predicted == true
+def _title(evaluated: Sequence[TargetEvaluation], position: int) -> tuple[str, bool]:
+    """The predicted and the true class of an image, a line a target, and whether every answer is right."""
+    lines = []
+    for one in evaluated:
+        names = one.report["class_names"]
+        predicted, true = int(one.probabilities[position].argmax()), int(one.labels[position])
+        lines.append(f"{names[predicted]} ({names[true]})")
+    return "\n".join(lines), all(bool(one.correct[position]) for one in evaluated)
 
 
 def _random_sample(evaluation: Evaluation) -> NDArray[np.int64]:
-    return np.random.default_rng(SAMPLE_SEED).permutation(len(evaluation.labels))
+    return np.random.default_rng(SAMPLE_SEED).permutation(len(evaluation.pixels))
 
 
-def _worst_mistakes(evaluation: Evaluation) -> NDArray[np.int64]:
+def _worst_mistakes(evaluated: TargetEvaluation) -> NDArray[np.int64]:
     """Positions of the images that were answered wrongly, the most confident first."""
-    wrong = np.flatnonzero(evaluation.probabilities.argmax(axis=1) != evaluation.labels)
-    confidence = evaluation.probabilities[wrong].max(axis=1)
+    wrong = np.flatnonzero(~evaluated.correct)
+    confidence = evaluated.probabilities[wrong].max(axis=1)
     return wrong[np.argsort(-confidence, kind="stable")]
 
 
@@ -190,13 +232,23 @@ def _is_same_data(source: Source, splits: Splits) -> bool:
     if not source.record:
         return True
     known = source.record["data"]
-    names = [tuple(target["class_names"]) for target in known["targets"]]
-    if names != [target.class_names for target in splits.targets]:
-        raise ImgclfError(
-            f"{source.experiment.dataset.name}: the data's classes must be those of the run, {_few(names[0])}; "
-            f"found {_few(splits.targets[0].class_names)}"
-        )
+    _refuse_other_classes(source.experiment.dataset.name, recorded_targets(source.record), splits.targets)
     return bool(known["fingerprint"] == splits.fingerprint)
+
+
+def _refuse_other_classes(dataset: str, known: Sequence[Target], found: Sequence[Target]) -> None:
+    names, found_names = [one.name for one in known], [one.name for one in found]
+    if names != found_names:
+        raise ImgclfError(
+            f"{dataset}: the data's targets must be those of the run, {_few(names)}; found {_few(found_names)}"
+        )
+    for one, other in zip(known, found, strict=True):
+        if one.class_names != other.class_names:
+            whose = f"classes of {one.name}" if len(known) > 1 else "classes"
+            raise ImgclfError(
+                f"{dataset}: the data's {whose} must be those of the run, {_few(one.class_names)}; "
+                f"found {_few(other.class_names)}"
+            )
 
 
 def _few(names: Sequence[str]) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import ArrayPixels
+from imgclf.datasets.base import ArrayPixels, Target
+from imgclf.errors import ImgclfError
 from imgclf.evaluation.metrics import probabilities
 from imgclf.images.decode import UnreadableImage, read_picture
 from imgclf.images.fit import ImageFit, fit_image
@@ -27,20 +28,62 @@ from imgclf.training.devices import DeviceChoice
 
 BATCH = 256
 
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a model says of one image.
+class Answer:
+    """What a model says of one target of an image.
 
-    ``top`` holds the most likely classes with their probabilities, most likely first; ``steps`` what was done to the
-    image before the model saw it; ``probabilities`` are float64 (classes,), in the order of the class names.
+    ``top`` holds the most likely classes with their probabilities, most likely first; ``probabilities`` are float64
+    (classes,), in the order of the class names.
     """
 
     label: str
     probability: float
     top: tuple[tuple[str, float], ...]
-    steps: tuple[str, ...]
     probabilities: NDArray[np.float64]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in an entry of PREDICTIONS_SCHEMA."""
+        top = [{"label": label, "probability": probability} for label, probability in self.top]
+        return {"label": self.label, "probability": self.probability, "top": top}
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of one image: an answer for each target, by the target's name.
+
+    ``steps`` is what was done to the image before the model saw it. Of a single target, ``label``, ``probability``,
+    ``top`` and ``probabilities`` are those of its answer; with several, asking for them raises ImgclfError.
+    """
+
+    targets: Mapping[str, Answer]
+    steps: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The most likely class."""
+        return self._only.label
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most likely class."""
+        return self._only.probability
+
+    @property
+    def top(self) -> tuple[tuple[str, float], ...]:
+        """The most likely classes with their probabilities, most likely first."""
+        return self._only.top
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The probability of each class, float64 (classes,)."""
+        return self._only.probabilities
+
+    @property
+    def _only(self) -> Answer:
+        return only(self.targets, "prediction.targets")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +106,16 @@ class FileResult:
         file, outcome = os.fsencode(self.file).decode("utf-8", "backslashreplace"), self.outcome
         if isinstance(outcome, UnreadableImage):
             return {"file": file, "error": outcome.reason}
-        top = [{"label": label, "probability": probability} for label, probability in outcome.top]
-        answer = {"label": outcome.label, "probability": outcome.probability, "top": top}
-        return {"file": file, **answer, "steps": list(outcome.steps)}
+        answers = {name: answer.to_json() for name, answer in outcome.targets.items()}
+        told = {"targets": answers} if len(answers) > 1 else only(answers, "targets")
+        return {"file": file, **told, "steps": list(outcome.steps)}
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the job returns: a result for each file, in their order, and the classes in the order of their labels."""
+    """What the job returns: a result for each file, in their order, and the targets with their classes."""
 
-    class_names: tuple[str, ...]
+    targets: tuple[Target, ...]
     results: tuple[FileResult, ...]
 
 
@@ -105,7 +148,16 @@ def predict(
     for result in predict_files([Path(file) for file in files], trained, top=top, as_is=as_is):
         results.append(result)
         screen.progress("predicting", len(results), len(files))
-    return Predictions(trained.targets[0].class_names, tuple(results))
+    return Predictions(trained.targets, tuple(results))
+
+
+def only(by_target: Mapping[str, Value], asked: str) -> Value:
+    """What belongs to the only target. Raises ImgclfError where there are several; ``asked`` is what holds them all."""
+    if len(by_target) > 1:
+        named = ", ".join(f'{asked}["{name}"]' for name in by_target)
+        raise ImgclfError(f"the run has {len(by_target)} targets, and each has its own: {named}")
+    (value,) = by_target.values()
+    return value
 
 
 def predict_files(
@@ -195,11 +247,16 @@ def _classify(prepared: Sequence[_Prepared], trained: Trained, top: int) -> list
     if not prepared:
         return []
     pixels = ArrayPixels(np.stack([one.image for one in prepared]))
-    rows = probabilities(trained.forward.logits(pixels)[0])
-    names = trained.targets[0].class_names
-    return [_prediction(row, names, top, one.steps) for row, one in zip(rows, prepared, strict=True)]
+    answers = {
+        target.name: [_answer(row, target.class_names, top) for row in probabilities(logits)]
+        for target, logits in zip(trained.targets, trained.forward.logits(pixels), strict=True)
+    }
+    return [
+        Prediction({name: of_images[position] for name, of_images in answers.items()}, one.steps)
+        for position, one in enumerate(prepared)
+    ]
 
 
-def _prediction(row: NDArray[np.float64], names: Sequence[str], top: int, steps: tuple[str, ...]) -> Prediction:
+def _answer(row: NDArray[np.float64], names: Sequence[str], top: int) -> Answer:
     guesses = [(names[index], float(row[index])) for index in np.argsort(-row, kind="stable")]
-    return Prediction(*guesses[0], tuple(guesses[:top]), steps, row)
+    return Answer(*guesses[0], tuple(guesses[:top]), row)

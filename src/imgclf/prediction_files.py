@@ -17,31 +17,35 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from imgclf.predict import FileResult, Predictions
+    from imgclf.datasets.base import Target
+    from imgclf.predict import Answer, FileResult, Predictions
 
 SAVED_SIDE = 1024  # pixels: a larger image is saved reduced
 SAVED_NAME_BYTES = 200  # file systems take 255, of which the temporary name needs some
 
 
 def table_text(predictions: Predictions) -> str:
-    """The predictions as CSV: file, label, probability, the probability of each class, steps, error."""
-    names = predictions.class_names
+    """The predictions as CSV: file, label, probability, the probability of each class, steps, error.
+
+    Of several targets each has its own label, probability and classes, after its name and a dot.
+    """
+    answered = [column for target in predictions.targets for column in _columns(target, len(predictions.targets) > 1)]
     rows = []
     for result in predictions.results:
         answer, prediction = result.to_json(), result.prediction
         if prediction is None:
-            rows.append([answer["file"], "", "", *[""] * len(names), "", answer["error"]])
+            rows.append([answer["file"], *[""] * len(answered), "", answer["error"]])
         else:
-            answers = [prediction.label, prediction.probability, *prediction.probabilities.tolist()]
-            rows.append([answer["file"], *answers, "; ".join(prediction.steps), ""])
-    return csv_text(["file", "label", "probability", *names, "steps", "error"], rows)
+            cells = [cell for one in prediction.targets.values() for cell in _cells(one)]
+            rows.append([answer["file"], *cells, "; ".join(prediction.steps), ""])
+    return csv_text(["file", *answered, "steps", "error"], rows)
 
 
 def save_pictures(results: Sequence[FileResult], folder: Path) -> None:
     """Write each image that was classified, enlarged, with its label below, to FOLDER/NAME-LABEL.png.
 
-    Where two would have one name, or a picture the name of an image that was given, a number is added. Raises
-    WorkFailed where the folder can't be written.
+    Of several targets all labels stand there. Where two would have one name, or a picture the name of an image that was
+    given, a number is added. Raises WorkFailed where the folder can't be written.
     """
     from imgclf.reporting.grids import label_image
 
@@ -50,9 +54,18 @@ def save_pictures(results: Sequence[FileResult], folder: Path) -> None:
         prediction = result.prediction
         if prediction is None:
             continue
-        path = _free_path(folder, f"{result.file.stem}-{_slug(prediction.label)}", taken)
-        label = f"{prediction.label} ({percent(prediction.probability)})"
-        write_whole(path, label_image(_reduced(decode(result.file, 3)), label, None))
+        answers = prediction.targets.values()
+        path = _free_path(folder, "-".join([result.file.stem, *(_slug(one.label) for one in answers)]), taken)
+        labels = "\n".join(f"{one.label} ({percent(one.probability)})" for one in answers)
+        write_whole(path, label_image(_reduced(decode(result.file, 3)), labels, None))
+
+
+def _columns(target: Target, named: bool) -> list[str]:
+    return [f"{target.name}.{column}" if named else column for column in ("label", "probability", *target.class_names)]
+
+
+def _cells(answer: Answer) -> list[str | float]:
+    return [answer.label, answer.probability, *answer.probabilities.tolist()]
 
 
 def percent(probability: float) -> str:

@@ -70,8 +70,8 @@ class Recorder:
         load_weights(model, self._run.best_weights)
         self.reported = "best"
 
-    def project(self, features: NDArray[np.float32], labels: list[str]) -> None:
-        """Write the validation images' features (images, numbers) and class names for TensorBoard's projector."""
+    def project(self, features: NDArray[np.float32], labels: dict[str, list[str]]) -> None:
+        """Write the validation images' features (images, numbers) and classes by target for TensorBoard's projector."""
         for name, text in projector_files(features, labels).items():
             write_whole(self._run.tensorboard / "validation" / name, text)
 

@@ -13,7 +13,7 @@ from imgclf.errors import ImgclfError
 from imgclf.evaluate import SplitName, evaluate
 from imgclf.images.decode import UnreadableImage
 from imgclf.places import runs_folder
-from imgclf.predict import Prediction, predict_arrays, predict_files
+from imgclf.predict import Prediction, only, predict_arrays, predict_files
 from imgclf.runs.folder import read_json
 from imgclf.screen import Silent
 from imgclf.settings import ImageShape
@@ -67,8 +67,13 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes, in the order of their labels."""
-        return self._trained.targets[0].class_names
+        """The classes, in the order of their labels. Raises ImgclfError where the run has several targets."""
+        return only(self.targets, "run.targets")
+
+    @property
+    def targets(self) -> dict[str, tuple[str, ...]]:
+        """The classes of each target, by its name, in the order of their labels."""
+        return {target.name: target.class_names for target in self._trained.targets}
 
     @property
     def image_shape(self) -> ImageShape:

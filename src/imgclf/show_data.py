@@ -21,6 +21,7 @@ from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.loading import image_fit, load_splits
 from imgclf.runs.files import write_whole
+from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
 
 SAMPLES, MOST_SAMPLES = 36, 100  # images in the grid: so many, or one of each class up to the second number
@@ -141,27 +142,29 @@ def _pictures(data: Splits, counts: dict[str, list[NDArray[np.int64]]]) -> dict[
         heading = "Images of each class" + (f" of {target.name}" if len(data.targets) > 1 else "")
         return lambda: draw_class_counts(target.class_names, of_target, heading)
 
-    several = len(data.targets) > 1
-    files = [f"classes-{column + 1}.png" if several else "classes.png" for column in range(len(data.targets))]
-    drawn = {file: bars(column, data.targets[column]) for column, file in enumerate(files)}
+    parts = target_parts([target.name for target in data.targets])
+    drawn = {f"classes{parts[target.name]}.png": bars(column, target) for column, target in enumerate(data.targets)}
     return {**drawn, "samples.png": lambda: _samples(data)}
 
 
 def _samples(data: Splits) -> bytes:
     from imgclf.reporting.grids import draw_grid
 
-    chosen = _some_of_each_class(data.train.labels[:, 0])
+    chosen = _some_of_each_class(data.train.labels)
     titles = [(_class_text(data, index), None) for index in chosen]
     images = rounded(data.train.pixels).take(chosen)
     return draw_grid(images, titles, "Training images", columns=6 if len(chosen) <= SAMPLES else 10)
 
 
 def _some_of_each_class(labels: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Positions of images to show, in order of their classes; of more classes than fit, evenly spread ones."""
-    present = np.unique(labels)
-    shown = present[spread(len(present), MOST_SAMPLES)]
+    """Positions of images to show, in order of their classes; of more classes than fit, evenly spread ones.
+
+    ``labels``: (images, targets); with several targets, each combination that occurs counts as a class.
+    """
+    present, of_images = np.unique(labels, axis=0, return_inverse=True)
+    shown = spread(len(present), MOST_SAMPLES)
     each = max(1, SAMPLES // len(shown))
-    places = [np.flatnonzero(labels == label) for label in shown]
+    places = [np.flatnonzero(of_images.reshape(-1) == number) for number in shown]
     return np.concatenate([positions[spread(len(positions), each)] for positions in places])
 
 

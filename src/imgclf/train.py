@@ -295,7 +295,8 @@ def _finish(
     evaluation = evaluate_split(forward, splits, "test", fitting)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
-    diagnosis = diagnose(outcome.history, 1 / len(splits.targets[0].class_names))
+    chance = float(np.mean([1 / len(target.class_names) for target in splits.targets]))
+    diagnosis = diagnose(outcome.history, chance)
     run.update(
         ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,
@@ -307,14 +308,17 @@ def _finish(
     return evaluation.report, diagnosis
 
 
-def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, list[str]]:
-    """The images' features, float32 (images, numbers), and their class names."""
+def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, dict[str, list[str]]]:
+    """The images' features, float32 (images, numbers), and by target their class names."""
     import keras
 
     body = keras.Model(task.model.inputs, task.model.layers[-1].input)
     features = Forward(body, task.preprocessing.apply).logits(images.pixels)[0]
-    names = splits.targets[0].class_names
-    return features.reshape(len(features), -1), [names[label] for label in images.labels[:, 0]]
+    labels = {
+        target.name: [target.class_names[label] for label in images.labels[:, column]]
+        for column, target in enumerate(splits.targets)
+    }
+    return features.reshape(len(features), -1), labels
 
 
 def _counts(splits: Splits) -> dict[str, int]:

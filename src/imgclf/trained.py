@@ -106,6 +106,11 @@ def open_trained(source: Source, device: DeviceChoice | None, data_dir: str | Pa
     return Trained(source, targets, image_shape, devices, Forward(model, preprocessing.apply))
 
 
+def recorded_targets(record: dict[str, Any]) -> tuple[Target, ...]:
+    """The targets of the data that a run was trained on, as its run.json names them."""
+    return tuple(Target(one["name"], tuple(one["class_names"])) for one in record["data"]["targets"])
+
+
 def _preprocessing(
     source: Source, image_shape: ImageShape, data_dir: str | Path | None, screen: Screen
 ) -> Preprocessing:
@@ -161,8 +166,7 @@ def _shape_and_targets(
 ) -> tuple[ImageShape, tuple[Target, ...]]:
     if source.record:
         height, width, channels = source.record["data"]["image_shape"]
-        named = source.record["data"]["targets"]
-        return (height, width, channels), tuple(Target(one["name"], tuple(one["class_names"])) for one in named)
+        return (height, width, channels), recorded_targets(source.record)
     dataset = source.experiment.dataset
     shape, targets = dataset.known_shape(), dataset.known_targets()
     if shape is not None and targets is not None:

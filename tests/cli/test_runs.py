@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from imgclf.evaluate import Evaluation, answers_text
+from imgclf.evaluate import TargetEvaluation, answers_text
 from imgclf.evaluation.report import build_report
 from imgclf.experiment.load import experiment_text, load_experiment
 from imgclf.runs.folder import RunFolder
@@ -66,7 +66,7 @@ def write_answers(run: RunFolder, wrong: int, labels: np.ndarray = LABELS) -> No
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     report = build_report(logits, labels, CLASSES, "test")
     run.report.write_text(json.dumps(report))
-    (run.path / "answers.csv").write_text(answers_text(Evaluation(report, None, labels, shares)))
+    (run.path / "answers.csv").write_text(answers_text(TargetEvaluation("label", report, labels, shares)))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA, REPORT_SCHEMA
-from imgclf.evaluation.report import build_report
+from imgclf.evaluation.report import build_report, join_reports
 
 PREDICTION = {
     "file": "seven.png",
@@ -35,7 +35,7 @@ def _assert_described(schema: dict[str, Any]) -> None:
     for part in schema.get("properties", {}).values():
         assert part["description"]
         _assert_described(part)
-    for part in [schema.get("items"), *schema.get("oneOf", [])]:
+    for part in [schema.get("items"), schema.get("additionalProperties"), *schema.get("oneOf", [])]:
         if isinstance(part, dict):
             _assert_described(part)
 
@@ -48,8 +48,9 @@ def test_report_is_valid_also_with_run_and_weights() -> None:
 
 def test_report_schema_requires_what_the_contract_names() -> None:
     names = "accuracy accuracy_interval loss num_images split per_class confusion_matrix class_names"
-    assert set(names.split()) <= set(REPORT_SCHEMA["required"])
-    assert "run" not in REPORT_SCHEMA["required"]
+    required = REPORT_SCHEMA["oneOf"][0]["required"]
+    assert set(names.split()) <= set(required)
+    assert "run" not in required
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,24 @@ def test_predictions_are_results_or_errors_and_never_both() -> None:
     assert not validator.is_valid([{"file": "seven.png"}])
     assert not validator.is_valid([PREDICTION | {"top": []}])
     assert not validator.is_valid(PREDICTION)
+
+
+def test_a_report_of_several_targets_is_valid_and_no_mixture_is() -> None:
+    validator = Draft202012Validator(REPORT_SCHEMA)
+    joined = join_reports({"colour": _report(), "shape": _report()}, np.ones((50, 2), bool))
+    validator.validate(joined)
+    validator.validate(joined | {"run": "shapes-20261122-141503", "weights": "last.weights.h5"})
+    assert not validator.is_valid(joined | {"targets": {"colour": _report()}})
+    assert not validator.is_valid(joined | {"targets": {**joined["targets"], "shape": {"accuracy": 1.0}}})
+    assert not validator.is_valid(_report() | {"targets": joined["targets"]})
+    assert not validator.is_valid({key: value for key, value in joined.items() if key != "exact_match_ratio"})
+
+
+def test_a_prediction_of_several_targets_is_valid_and_no_mixture_is() -> None:
+    validator = Draft202012Validator(PREDICTIONS_SCHEMA)
+    answer = {key: PREDICTION[key] for key in ("label", "probability", "top")}
+    several = {"file": "seven.png", "targets": {"digit": answer, "hand": answer}, "steps": []}
+    validator.validate([several, PREDICTION])
+    assert not validator.is_valid([several | answer])
+    assert not validator.is_valid([several | {"targets": {"digit": answer}}])
+    assert not validator.is_valid([several | {"targets": {"digit": answer, "hand": {"label": "left"}}}])

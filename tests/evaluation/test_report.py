@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score
 
 from imgclf.errors import ImgclfError, WorkFailed
-from imgclf.evaluation.report import build_report
+from imgclf.evaluation.report import build_report, join_reports
 
 
 def _report(classes: int, images: int = 300) -> dict[str, Any]:
@@ -61,3 +63,20 @@ def test_what_does_not_belong_together_is_refused() -> None:
         build_report(logits[:0], np.zeros(0, int), ["a", "b", "c"], "test")
     with pytest.raises(WorkFailed, match="4 of 4 images"):
         build_report(logits * np.nan, np.zeros(4, int), ["a", "b", "c"], "test")
+
+
+def test_the_report_of_a_single_target_is_its_own() -> None:
+    report = _report(4)
+    assert join_reports({"label": report}, np.ones((300, 1), bool)) == report
+
+
+def test_several_targets_are_joined_by_mean_sum_and_exact_match() -> None:
+    reports = {"colour": _report(4), "shape": _report(3)}
+    correct = np.array([[True, True]] * 200 + [[True, False]] * 60 + [[False, False]] * 40)
+    joined = join_reports(reports, correct)
+    assert joined["exact_match_ratio"] == accuracy_score(np.ones((300, 2), bool), correct)  # all of a row must agree
+    interval = binomtest(200, 300).proportion_ci(method="wilson")
+    assert joined["exact_match_interval"] == pytest.approx([interval.low, interval.high])
+    assert joined["accuracy"] == pytest.approx((reports["colour"]["accuracy"] + reports["shape"]["accuracy"]) / 2)
+    assert joined["loss"] == pytest.approx(reports["colour"]["loss"] + reports["shape"]["loss"])
+    assert joined["targets"] == reports

@@ -96,7 +96,7 @@ def test_an_exported_test_image_gets_the_probabilities_of_the_evaluation(
     for file, image in zip(files, test.pixels.take(np.arange(len(test))), strict=True):
         Image.fromarray(image[..., 0]).save(file)
     found = predictions(list(predict_files(files, trained)))
-    expected = evaluate_split(trained.forward, splits, "test", trained.fit).probabilities
+    expected = evaluate_split(trained.forward, splits, "test", trained.fit).targets[0].probabilities
     np.testing.assert_allclose([one.probabilities for one in found], expected, rtol=1e-5, atol=1e-6)
     assert {one.steps for one in found} == {()}
     right = [one.label == str(label) for one, label in zip(found, test.labels[:, 0], strict=True)]
@@ -194,7 +194,7 @@ def test_weights_outside_a_run_predict_as_in_it(trained_run: TrainingResult) -> 
     assert screen.lines[0] == "predicting with mine.weights.h5"
     assert "drawings are just resized" in screen.lines[2]
     assert screen.lines[1].startswith("device  ")
-    assert outside.class_names == inside.class_names
+    assert outside.targets == inside.targets
     assert outside.results[0].to_json() == inside.results[0].to_json()
 
 

@@ -36,3 +36,10 @@ def test_a_head_is_a_linear_layer_on_the_features() -> None:
 def test_calling_a_model_with_images_alone_warns_of_nothing() -> None:
     # Warnings are errors in these tests.
     assert build_model(SETTINGS, (4, 4, 1), {"digit": 5})(np.zeros((2, 4, 4, 1), np.float32)).shape == (2, 5)
+
+
+def test_a_target_may_have_any_name_and_no_two_layers_have_one() -> None:
+    names = ["Größe in cm", "a/b", "a.b", "a.2f.b", "形\n", "a\\b"]
+    model = build_model(SETTINGS, (4, 4, 1), dict.fromkeys(names, 2))
+    assert len(model(np.zeros((1, 4, 4, 1), np.float32))) == len({head_name(name) for name in names}) == len(names)
+    assert head_name("left_eye-2") == "logits_left_eye-2"

@@ -142,7 +142,7 @@ def test_the_projector_finds_features_and_class_names() -> None:
     from tensorboard.plugins import projector
 
     features = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    files = projector_files(features, ["cat", "dog", "a\ttab", "two\nlines", "cat"])
+    files = projector_files(features, {"label": ["cat", "dog", "a\ttab", "two\nlines", "cat"]})
     config = text_format.Parse(files["projector_config.pbtxt"], projector.ProjectorConfig())
     (embedding,) = config.embeddings
     np.testing.assert_allclose(
@@ -150,3 +150,9 @@ def test_the_projector_finds_features_and_class_names() -> None:
     )
     labels = files[embedding.metadata_path].splitlines()
     assert labels == ["cat", "dog", "a tab", "two lines", "cat"]
+
+
+def test_the_classes_of_several_targets_are_columns_with_names() -> None:
+    labels = {"colour": ["red", "green"], "a\tshape": ["disc", "square"]}
+    files = projector_files(np.zeros((2, 3), np.float32), labels)
+    assert files["labels.tsv"] == "colour\ta shape\nred\tdisc\ngreen\tsquare\n"

@@ -32,13 +32,13 @@ def test_balanced_refuses_a_class_without_images() -> None:
 
 
 def test_what_does_not_fit_the_classes_is_known_without_data() -> None:
-    assert check((1.0, 2.0), NAMES) == ["must hold one weight for each of the 3 classes; got 2"]
-    assert check({"wolf": 1.0, "cat": 2.0}, NAMES) == ['must name classes of the data (cat, dog, fox); got "wolf"']
+    assert check((1.0, 2.0), [NAMES]) == ["must hold one weight for each of the 3 classes; got 2"]
+    assert check({"wolf": 1.0, "cat": 2.0}, [NAMES]) == ['must name classes of the data (cat, dog, fox); got "wolf"']
     assert (
-        check({"cat": 2.0}, NAMES)
-        == check((1.0, 1.0, 1.0), NAMES)
-        == check("balanced", NAMES)
-        == check(None, NAMES)
+        check({"cat": 2.0}, [NAMES])
+        == check((1.0, 1.0, 1.0), [NAMES])
+        == check("balanced", [NAMES])
+        == check(None, [NAMES])
         == []
     )
     with pytest.raises(ImgclfError, match="must hold one weight for each"):
@@ -53,3 +53,14 @@ def test_the_setting_takes_what_a_file_can_hold() -> None:
     for wrong in ('"even"', "[0]", '{"cat": "much"}', '{"cat": -1}'):
         with pytest.raises(ValidationError):
             adapter.validate_json(wrong, strict=True)
+
+
+def test_with_several_targets_only_balanced_says_what_is_meant() -> None:
+    targets = [NAMES, ("cat", "dog")]
+    assert check("balanced", targets) == check(None, targets) == []
+    for setting in ((1.0, 2.0, 3.0), {"cat": 2.0}):
+        (problem,) = check(setting, targets)
+        assert (
+            problem
+            == "a list or a mapping is for one target, and the data has 2; take balanced, which weighs each by itself"
+        )

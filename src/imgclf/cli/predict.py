@@ -12,7 +12,7 @@ from imgclf.cli.options import DataDir, Debug, DeviceOption, Json, RunsDir
 from imgclf.errors import ImgclfError, printable
 
 if TYPE_CHECKING:
-    from imgclf.predict import FileResult, Prediction, Predictions
+    from imgclf.predict import Answer, FileResult, Prediction, Predictions
 
 
 def predict(
@@ -86,15 +86,26 @@ def predict(
 
 
 def prediction_text(file: Path, prediction: Prediction) -> str:
-    """A prediction for people: the most likely class, the next ones, and on a line below what was done to the image."""
-    from imgclf.prediction_files import percent
+    """A prediction for people: the most likely class, the next ones, and on a line below what was done to the image.
 
-    text = f"{file}: {prediction.label} ({percent(prediction.probability)})"
-    others = [f"{label} {percent(probability)}" for label, probability in prediction.top[1:]]
-    lines = ["; ".join([text, ", ".join(others)] if others else [text])]
+    Of several targets each has a line of its own.
+    """
+    answers = {name: _answer_text(answer) for name, answer in prediction.targets.items()}
+    if len(answers) == 1:
+        lines = [f"{file}: {text}" for text in answers.values()]
+    else:
+        lines = [f"{file}:", *(f"  {name}: {text}" for name, text in answers.items())]
     if prediction.steps:
         lines.append("  " + "; ".join(prediction.steps))
     return "\n".join(printable(line) for line in lines)
+
+
+def _answer_text(answer: Answer) -> str:
+    from imgclf.prediction_files import percent
+
+    text = f"{answer.label} ({percent(answer.probability)})"
+    others = [f"{label} {percent(probability)}" for label, probability in answer.top[1:]]
+    return "; ".join([text, ", ".join(others)] if others else [text])
 
 
 def _check_outputs(json: bool, csv_file: str | None, save: str | None) -> None:

@@ -28,7 +28,8 @@ def line(text: str = "") -> None:
 def print_training(result: TrainingResult) -> None:
     """The end of `train`: results, reference, diagnosis, and the commands that come next."""
     line()
-    line(accuracy_text(result.report))
+    for text in accuracy_texts(result.report):
+        line(text)
     line(reference_text(result.experiment, result.report["accuracy"]))
     line()
     line(f"diagnosis: {result.diagnosis.kind}")
@@ -40,11 +41,38 @@ def print_training(result: TrainingResult) -> None:
     line(f"predict:  imgclf predict image.png --run {result.run.path}")
 
 
-def accuracy_text(report: dict[str, Any]) -> str:
-    """Accuracy with its interval, and the loss, as one line."""
-    low, high = report["accuracy_interval"]
-    text = f"{report['split']} accuracy {report['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
-    return text + f"loss {report['loss']:.4f}, {report['num_images']:,} images"
+def accuracy_texts(report: dict[str, Any]) -> list[str]:
+    """Accuracy with its interval, and the loss, as one line; of several targets the whole, then a line for each."""
+    by_target = reports_by_target(report)
+    if not by_target:
+        return [_accuracy_text(report)]
+    return [_mean_text(report), *(f"{name}: {_accuracy_text(one)}" for name, one in by_target.items())]
+
+
+def reports_by_target(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The reports of several targets, by name; a single target's report names none."""
+    by_target: dict[str, dict[str, Any]] = report.get("targets", {})
+    return by_target
+
+
+def _accuracy_text(report: dict[str, Any]) -> str:
+    interval = _interval_text(report["accuracy_interval"])
+    return f"{report['split']} accuracy {report['accuracy']:.4f} ({interval}), {_loss_text(report)}"
+
+
+def _mean_text(report: dict[str, Any]) -> str:
+    matches = f"all right {report['exact_match_ratio']:.4f} ({_interval_text(report['exact_match_interval'])})"
+    over = f"mean over {len(report['targets'])} targets"
+    return f"{report['split']} accuracy {report['accuracy']:.4f} ({over}), {matches}, {_loss_text(report)}"
+
+
+def _interval_text(interval: list[float]) -> str:
+    low, high = interval
+    return f"95 % interval {low:.4f} to {high:.4f}"
+
+
+def _loss_text(report: dict[str, Any]) -> str:
+    return f"loss {report['loss']:.4f}, {report['num_images']:,} images"
 
 
 def reference_text(experiment: Experiment, accuracy: float) -> str:
@@ -62,8 +90,20 @@ def reference_text(experiment: Experiment, accuracy: float) -> str:
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """A report as text: accuracy, classes, averages, confusions, calibration."""
-    line(accuracy_text(report))
+    """A report as text: accuracy, classes, averages, confusions, calibration; of several targets one after another."""
+    by_target = reports_by_target(report)
+    if not by_target:
+        _print_target(report)
+        return
+    line(_mean_text(report))
+    for name, one in by_target.items():
+        line()
+        line(f"{name}:")
+        _print_target(one)
+
+
+def _print_target(report: dict[str, Any]) -> None:
+    line(_accuracy_text(report))
     for k, value in report["top_k"].items():
         line(f"top-{k} accuracy {value:.4f}")
     line(f"calibration error {report['calibration_error']:.4f}")

@@ -20,7 +20,7 @@ def run_story(run: RunFolder) -> Iterator[tuple[str, str]]:
     yield from _data(record.get("data", {}))
     yield "model", _model(run, record)
     yield "device", str(record.get("device_note", "unknown"))
-    yield "result", _result(run)
+    yield from _result(run)
     yield from _times(record)
     yield "versions", ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())
     yield "machine", _machine(record.get("machine", {}))
@@ -67,11 +67,12 @@ def _model(run: RunFolder, record: dict[str, Any]) -> str:
     return f"{name}, {parameters:,} parameters" if isinstance(parameters, int) else name
 
 
-def _result(run: RunFolder) -> str:
-    from imgclf.cli.results import accuracy_text
+def _result(run: RunFolder) -> Iterator[tuple[str, str]]:
+    from imgclf.cli.results import accuracy_texts
     from imgclf.runs.folder import read_json
 
-    return accuracy_text(read_json(run.report)) if run.report.is_file() else "no report"
+    texts = accuracy_texts(read_json(run.report)) if run.report.is_file() else ["no report"]
+    yield from (("" if number else "result", text) for number, text in enumerate(texts))
 
 
 def _times(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -109,23 +110,34 @@ def _print_comparison(found: Comparison) -> None:
     else:
         print("the settings are the same")
     print()
-    print_table(["run", "accuracy", "95 % interval", "loss"], [_result(side) for side in found.sides])
+    print_table(["run", "accuracy", "95 % interval", "loss"], [row for side in found.sides for row in _results(side)])
     print()
-    if found.paired is not None:
+    for target, paired in found.paired.items():
+        of_target = f" of {target}" if len(found.paired) > 1 else ""
         print_text(
-            f"paired test (exact McNemar): right only in {names[0]}: {found.paired.only_first} images; only in "
-            f"{names[1]}: {found.paired.only_second} images; p = {found.paired.p_value:.3g}"
+            f"paired test{of_target} (exact McNemar): right only in {names[0]}: {paired.only_first} images; only in "
+            f"{names[1]}: {paired.only_second} images; p = {paired.p_value:.3g}"
         )
-    else:
+    if found.not_paired is not None:
         print_text(f"no paired test: {found.not_paired}")
     print_text(f"curves are in {found.picture}")
 
 
-def _result(side: Side) -> list[str]:
+def _results(side: Side) -> Iterator[list[str]]:
+    """A row of the table, and below it one for each of several targets."""
+    from imgclf.cli.results import reports_by_target
+
     if side.report is None:
-        return [side.name, "-", "-", "-"]
-    low, high = side.report["accuracy_interval"]
-    return [side.name, f"{side.report['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", f"{side.report['loss']:.4f}"]
+        yield [side.name, "-", "-", "-"]
+        return
+    yield _result(side.name, side.report)
+    yield from (_result(f"  {target}", report) for target, report in reports_by_target(side.report).items())
+
+
+def _result(name: str, report: dict[str, Any]) -> list[str]:
+    low_and_high = report.get("accuracy_interval")  # a mean over several targets has none
+    interval = "{:.4f} to {:.4f}".format(*low_and_high) if low_and_high else "-"
+    return [name, f"{report['accuracy']:.4f}", interval, f"{report['loss']:.4f}"]
 
 
 def _value_text(value: Any) -> str:

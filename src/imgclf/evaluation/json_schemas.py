@@ -83,49 +83,83 @@ _PREDICTION_TOP = _object(
     {"label": _text("Name of the class."), "probability": _share("Its probability.")}, "One of the most likely classes."
 )
 
+_PREDICTION_ANSWER = {
+    "label": _text("The most likely class."),
+    "probability": _share("The probability of that class."),
+    "top": _list(_PREDICTION_TOP, "The most likely classes, most likely first.", 1),
+}
+
+_IMAGE_FILE = _text("The image file, as it was given.")
+_STEPS = _list(_text("One step."), "What was done to the image before the model saw it, in order.")
+
+_EVALUATED = {
+    "run": _text("Name of the run that was evaluated; printed, not in report.json."),
+    "weights": _text("The weight file that was evaluated."),
+    "warning": _text("Why these numbers don't compare with the run's own, where they don't."),
+}
+
+
+def _by_name(items: dict[str, Any], description: str) -> dict[str, Any]:
+    """An object of two or more targets, each under its name."""
+    return {"type": "object", "additionalProperties": items, "minProperties": 2, "description": description}
+
+
+def _interval(description: str) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "prefixItems": [_share("Lower bound."), _share("Upper bound.")],
+        "items": False,
+        "minItems": 2,
+        "description": description,
+    }
+
+
+_TARGET = {
+    "split": {"enum": ["train", "validation", "test"], "description": "The images that were evaluated."},
+    "num_images": _count("How many images the numbers stand on.", minimum=1),
+    "accuracy": _share("Share of images whose most likely class is the true one."),
+    "accuracy_interval": _interval("95 % Wilson interval of the accuracy: [low, high]."),
+    "standard_error": _share("Binomial standard error of the accuracy."),
+    "loss": {"type": "number", "minimum": 0, "description": "Mean cross-entropy, in nats."},
+    "top_k": {
+        "type": "object",
+        "patternProperties": {"^[1-9][0-9]*$": _share("Share of images.")},
+        "additionalProperties": False,
+        "description": "Share of images whose true class is among the k most likely; keys are k, below the number of "
+        "classes.",
+    },
+    "class_names": _list(_text("Name of a class."), "Names of the classes, in the order of their labels.", 2),
+    "per_class": _list(_CLASS, "Scores by class, in the order of the labels.", 2),
+    "macro_average": _object(_AVERAGE, "Each class counts alike; null counts as 0."),
+    "weighted_average": _object(_AVERAGE, "Each class counts by its support; null counts as 0."),
+    "confusion_matrix": _list(
+        _list(_count("Images."), "One true class; an entry a predicted class.", 2),
+        "Counts of images: rows are true classes, columns predicted ones.",
+        2,
+    ),
+    "most_confused": _list(_PAIR, "The most frequent mistakes, most frequent first; at most ten."),
+    "calibration_error": _share("Expected calibration error over the bins."),
+    "calibration_bins": _list(_BIN, "Bins of equal width over [0, 1], lowest first.", 1),
+}
+
+_SEVERAL_TARGETS = {
+    "split": _TARGET["split"],
+    "num_images": _TARGET["num_images"],
+    "accuracy": _share("Mean of the targets' accuracies."),
+    "exact_match_ratio": _share("Share of images for which the most likely class of every target is the true one."),
+    "exact_match_interval": _interval("95 % Wilson interval of the exact match ratio: [low, high]."),
+    "loss": {"type": "number", "minimum": 0, "description": "Sum of the targets' mean cross-entropies, in nats."},
+    "targets": _by_name(_object(_TARGET, "The report of one target."), "The report of each target, by its name."),
+}
+
 REPORT_SCHEMA: dict[str, Any] = {
     "$schema": _DRAFT,
     "title": "imgclf report",
-    **_object(
-        {
-            "run": _text("Name of the run that was evaluated; printed, not in report.json."),
-            "weights": _text("The weight file that was evaluated."),
-            "warning": _text("Why these numbers don't compare with the run's own, where they don't."),
-            "split": {"enum": ["train", "validation", "test"], "description": "The images that were evaluated."},
-            "num_images": _count("How many images the numbers stand on.", minimum=1),
-            "accuracy": _share("Share of images whose most likely class is the true one."),
-            "accuracy_interval": {
-                "type": "array",
-                "prefixItems": [_share("Lower bound."), _share("Upper bound.")],
-                "items": False,
-                "minItems": 2,
-                "description": "95 % Wilson interval of the accuracy: [low, high].",
-            },
-            "standard_error": _share("Binomial standard error of the accuracy."),
-            "loss": {"type": "number", "minimum": 0, "description": "Mean cross-entropy, in nats."},
-            "top_k": {
-                "type": "object",
-                "patternProperties": {"^[1-9][0-9]*$": _share("Share of images.")},
-                "additionalProperties": False,
-                "description": "Share of images whose true class is among the k most likely; keys are k, below the "
-                "number of classes.",
-            },
-            "class_names": _list(_text("Name of a class."), "Names of the classes, in the order of their labels.", 2),
-            "per_class": _list(_CLASS, "Scores by class, in the order of the labels.", 2),
-            "macro_average": _object(_AVERAGE, "Each class counts alike; null counts as 0."),
-            "weighted_average": _object(_AVERAGE, "Each class counts by its support; null counts as 0."),
-            "confusion_matrix": _list(
-                _list(_count("Images."), "One true class; an entry a predicted class.", 2),
-                "Counts of images: rows are true classes, columns predicted ones.",
-                2,
-            ),
-            "most_confused": _list(_PAIR, "The most frequent mistakes, most frequent first; at most ten."),
-            "calibration_error": _share("Expected calibration error over the bins."),
-            "calibration_bins": _list(_BIN, "Bins of equal width over [0, 1], lowest first.", 1),
-        },
-        "What `imgclf evaluate --json` prints and report.json holds.",
-        optional=("run", "weights", "warning"),
-    ),
+    "description": "What `imgclf evaluate --json` prints and report.json holds.",
+    "oneOf": [
+        _object({**_EVALUATED, **_TARGET}, "Of data with one target.", optional=tuple(_EVALUATED)),
+        _object({**_EVALUATED, **_SEVERAL_TARGETS}, "Of data with several targets.", optional=tuple(_EVALUATED)),
+    ],
 }
 
 PREDICTIONS_SCHEMA: dict[str, Any] = {
@@ -135,15 +169,17 @@ PREDICTIONS_SCHEMA: dict[str, Any] = {
     "description": "What `imgclf predict --json` prints: one object a file, in the order of the files.",
     "items": {
         "oneOf": [
+            _object({"file": _IMAGE_FILE, **_PREDICTION_ANSWER, "steps": _STEPS}, "An image that was classified."),
             _object(
                 {
-                    "file": _text("The image file, as it was given."),
-                    "label": _text("The most likely class."),
-                    "probability": _share("The probability of that class."),
-                    "top": _list(_PREDICTION_TOP, "The most likely classes, most likely first.", 1),
-                    "steps": _list(_text("One step."), "What was done to the image before the model saw it, in order."),
+                    "file": _IMAGE_FILE,
+                    "targets": _by_name(
+                        _object(_PREDICTION_ANSWER, "The answer for one target."),
+                        "The answer for each target, by its name.",
+                    ),
+                    "steps": _STEPS,
                 },
-                "An image that was classified.",
+                "An image that was classified, by a run with several targets.",
             ),
             _object(
                 {

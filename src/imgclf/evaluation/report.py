@@ -1,8 +1,8 @@
-"""The report of one target on one split: everything that ``report.json`` and ``evaluate --json`` hold."""
+"""The report of a split: everything that ``report.json`` and ``evaluate --json`` hold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any
 
@@ -18,7 +18,7 @@ TOP_K = (3, 5)
 def build_report(
     logits: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str], split: str
 ) -> dict[str, Any]:
-    """A dictionary for JSON, as ``REPORT_SCHEMA`` describes it: no NaN, and equal to the last digit for equal logits.
+    """The report of one target, for JSON, as ``REPORT_SCHEMA`` describes it: no NaN, and equal for equal logits.
 
     ``logits`` are float32 (images, classes), ``labels`` int (images,). Raises ImgclfError where these and the class
     names do not belong together, and WorkFailed where logits are not finite.
@@ -34,6 +34,27 @@ def build_report(
         "class_names": list(class_names),
         **_by_class(predicted, labels, class_names),
         **_calibration(logits, labels),
+    }
+
+
+def join_reports(reports: Mapping[str, dict[str, Any]], correct: NDArray[np.bool_]) -> dict[str, Any]:
+    """The report of all targets, given each one's by name; of a single target it is that target's own.
+
+    ``correct`` (images, targets) tells which answers are right. Accuracy is the mean over the targets and the loss
+    their sum, as in training; the exact match ratio is the share of images whose answers are all right.
+    """
+    plain = list(reports.values())
+    if len(plain) == 1:
+        return dict(plain[0])
+    matching = int(correct.all(axis=1).sum())
+    return {
+        "split": plain[0]["split"],
+        "num_images": plain[0]["num_images"],
+        "accuracy": float(np.mean([one["accuracy"] for one in plain])),
+        "exact_match_ratio": matching / len(correct),
+        "exact_match_interval": list(metrics.wilson_interval(matching, len(correct))),
+        "loss": float(sum(one["loss"] for one in plain)),
+        "targets": dict(reports),
     }
 
 

@@ -141,7 +141,7 @@ def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[
     return _once(
         Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
         for stage in _stages(experiment.training)
-        for message in check_class_weight(stage.settings.class_weight, targets[0].class_names)
+        for message in check_class_weight(stage.settings.class_weight, [target.class_names for target in targets])
     )
 
 

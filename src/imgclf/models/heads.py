@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -42,5 +43,9 @@ def attach_heads(body: keras.Model, classes: Mapping[str, int], head: HeadSettin
 
 
 def head_name(target: str) -> str:
-    """The name of the layer that holds the logits of a target."""
-    return f"logits_{target}"
+    """The name of the layer that holds the logits of a target.
+
+    TensorFlow takes ASCII letters, digits and few signs; any other character is its number between dots.
+    """
+    plain = string.ascii_letters + string.digits + "_-"
+    return "logits_" + "".join(one if one in plain else f".{ord(one):x}." for one in target)

@@ -18,7 +18,7 @@ MOST_CLASSES_WITH_NAMES = 100
 NAME_CHARACTERS = 22
 
 
-def draw_confusion(matrix: ArrayLike, class_names: Sequence[str]) -> bytes:
+def draw_confusion(matrix: ArrayLike, class_names: Sequence[str], title: str = "Confusion matrix") -> bytes:
     """A PNG of a confusion matrix: counts (classes, classes), rows true, columns predicted.
 
     The colour is the share of the row, on a square-root scale, so that a confusion of 1 % is seen beside a diagonal of
@@ -36,7 +36,7 @@ def draw_confusion(matrix: ArrayLike, class_names: Sequence[str]) -> bytes:
         figure = new_figure(side + margin + 0.9, side + margin)
         axes = figure.subplots()
         image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
-        _label(axes, names)
+        _label(axes, names, title)
         if classes <= MOST_CLASSES_WITH_COUNTS:
             _write_counts(axes, counts, shares)
         bar = figure.colorbar(image, ax=axes, shrink=0.75, aspect=30, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1])
@@ -52,7 +52,7 @@ def _side(classes: int) -> float:
     return float(np.clip(cell * classes, 2.0, 13.0))
 
 
-def _label(axes: Axes, names: list[str]) -> None:
+def _label(axes: Axes, names: list[str], title: str) -> None:
     few = len(names) <= MOST_CLASSES_WITH_COUNTS
     places = np.arange(0, len(names), -(-len(names) // MOST_CLASSES_WITH_NAMES))
     shown, size = [names[place] for place in places], 9 if few else 7
@@ -62,7 +62,7 @@ def _label(axes: Axes, names: list[str]) -> None:
         axes.tick_params(axis="x", labelrotation=45)
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
-    axes.set(xlabel="predicted", ylabel="true", title="Confusion matrix")
+    axes.set(xlabel="predicted", ylabel="true", title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[:].set_color(LINES)
     axes.tick_params(length=0)

@@ -132,9 +132,9 @@ def _colour(correct: bool | None) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    """A title on lines that fit above an image; one that is long has the true class on a line of its own."""
-    parts = text.replace(" (", "\n(").split("\n") if len(text) > TITLE_CHARACTERS else [text]
-    return [line for part in parts for line in textwrap.wrap(part, TITLE_CHARACTERS)]
+    """A title on lines that fit above an image; where one is too long, what stands in brackets goes to the next."""
+    parts = [line.replace(" (", "\n(") if len(line) > TITLE_CHARACTERS else line for line in text.split("\n")]
+    return [line for part in "\n".join(parts).split("\n") for line in textwrap.wrap(part, TITLE_CHARACTERS)]
 
 
 def _empty_grid(heading: str) -> bytes:
@@ -171,4 +171,6 @@ def _strip(text: str, colour: str, width: int) -> NDArray[np.uint8]:
 
 def _broken(text: str, fitting: float) -> str:
     """``text`` on lines of the ``fitting`` share of its length."""
-    return text if fitting >= 1 else "\n".join(textwrap.wrap(text, max(1, int(len(text) * fitting))))
+    lines = text.split("\n")
+    longest = max(1, int(max(map(len, lines)) * fitting))
+    return text if fitting >= 1 else "\n".join(part for line in lines for part in textwrap.wrap(line, longest))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Bin = Mapping[str, Any]
 
 
-def draw_reliability(calibration_bins: Sequence[Bin], calibration_error: float) -> bytes:
+def draw_reliability(calibration_bins: Sequence[Bin], calibration_error: float, title: str = "Reliability") -> bytes:
     """A PNG of accuracy by confidence with the diagonal, and below it where the confidences lie.
 
     A bin has ``lower``, ``upper``, ``count``, ``confidence`` and ``accuracy``, the last two None where it is empty.
@@ -22,12 +22,12 @@ def draw_reliability(calibration_bins: Sequence[Bin], calibration_error: float) 
     with styled():
         figure = new_figure(5.6, 6.4)
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        _draw_accuracy(upper, filled, calibration_error)
+        _draw_accuracy(upper, filled, calibration_error, title)
         _draw_counts(lower, filled)
         return picture(figure)
 
 
-def _draw_accuracy(axes: Axes, bins: list[Bin], calibration_error: float) -> None:
+def _draw_accuracy(axes: Axes, bins: list[Bin], calibration_error: float, title: str) -> None:
     axes.plot([0, 1], [0, 1], "--", color=FAINT_INK, linewidth=1, label="confidence = accuracy")
     axes.bar(
         _lefts(bins),
@@ -42,7 +42,7 @@ def _draw_accuracy(axes: Axes, bins: list[Bin], calibration_error: float) -> Non
     confidences = [entry["confidence"] for entry in bins]
     axes.vlines(confidences, confidences, [entry["accuracy"] for entry in bins], color=WRONG, linewidth=2, label="gap")
     axes.plot(confidences, [entry["accuracy"] for entry in bins], "o", color=WRONG, markersize=3)
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy", title="Reliability")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy", title=title)
     axes.set_title(f"expected calibration error {calibration_error:.4f}", loc="right", fontsize=9, fontweight="normal")
     axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="white")
     open_frame(axes)

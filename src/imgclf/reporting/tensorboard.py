@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,19 +87,21 @@ class TensorboardLog:
         self._validation.close()
 
 
-def projector_files(features: NDArray[np.float32], labels: list[str]) -> dict[str, str]:
+def projector_files(features: NDArray[np.float32], labels: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Name and text of the files from which TensorBoard's projector reads features (images, numbers) and class names.
 
-    They belong into the folder of a log: the projector looks nowhere else.
+    ``labels`` holds those by target. They belong into the folder of a log: the projector looks nowhere else.
     """
     from google.protobuf import text_format
     from tensorboard.plugins import projector
 
+    # The projector takes the first line for names where there are several columns, and only there.
+    rows = [*([tuple(labels)] if len(labels) > 1 else []), *zip(*labels.values(), strict=True)]
     config = projector.ProjectorConfig()
     config.embeddings.add(tensor_name="validation features", tensor_path="features.tsv", metadata_path="labels.tsv")
     return {
         "features.tsv": "\n".join("\t".join(f"{value:.6g}" for value in row) for row in features) + "\n",
-        "labels.tsv": "\n".join(" ".join(label.split()) for label in labels) + "\n",
+        "labels.tsv": "\n".join("\t".join(" ".join(label.split()) for label in row) for row in rows) + "\n",
         "projector_config.pbtxt": text_format.MessageToString(config),
     }
 

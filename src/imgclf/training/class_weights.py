@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from imgclf.errors import ImgclfError
@@ -14,8 +15,15 @@ if TYPE_CHECKING:
 ClassWeight = Literal["balanced"] | tuple[Positive, ...] | dict[str, Positive] | None
 
 
-def check(setting: ClassWeight, class_names: tuple[str, ...]) -> list[str]:
-    """What is wrong with a setting for these classes, one message a mistake; needs no data."""
+def check(setting: ClassWeight, class_names_of_targets: Sequence[tuple[str, ...]]) -> list[str]:
+    """What is wrong with a setting for the classes of these targets, one message a mistake; needs no data.
+
+    "balanced" holds for each target by itself; a list or a mapping says of one target's classes alone.
+    """
+    if isinstance(setting, (tuple, dict)) and len(class_names_of_targets) > 1:
+        found = f"the data has {len(class_names_of_targets)}"
+        return [f"a list or a mapping is for one target, and {found}; take balanced, which weighs each by itself"]
+    class_names = class_names_of_targets[0]
     if isinstance(setting, tuple) and len(setting) != len(class_names):
         return [f"must hold one weight for each of the {len(class_names)} classes; got {len(setting)}"]
     if isinstance(setting, dict):
@@ -35,7 +43,7 @@ def class_weights(
     """
     import numpy as np
 
-    if problems := check(setting, class_names):
+    if problems := check(setting, [class_names]):
         raise ImgclfError("\n".join(f"training.class_weight: {problem}" for problem in problems))
     if setting is None:
         return None

@@ -35,7 +35,8 @@ class CommonSettings(Settings):
     class_weight: ClassWeight = Field(
         None,
         description="Weight of each class in the loss: `balanced` (by how rare a class is), a list in the order of the "
-        "classes, or a mapping from class name to weight (1 where left out). null: all alike.",
+        "classes, or a mapping from class name to weight (1 where left out). null: all alike. With several targets, "
+        "`balanced` holds for each by itself, and lists and mappings are refused.",
     )
     clip_norm: Positive | None = Field(
         None, description="Gradients are scaled down to this norm, taken over all weights together. null: not."
