@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgclf.images.jpeg import decode_sound_jpeg
+from imgclf.images.jpeg import decode_sound_jpeg, plain_jpeg
 
 
 def picture(mode: str, width: int, height: int) -> Image.Image:
@@ -22,13 +22,18 @@ def jpeg(mode: str, width: int, height: int, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def decoded(content: bytes, factor: int) -> np.ndarray[Any, Any] | None:
+    plain = plain_jpeg(io.BytesIO(content))
+    return None if plain is None else decode_sound_jpeg(plain, factor)
+
+
 @pytest.mark.parametrize("factor", [1, 2, 4, 8])
 @pytest.mark.parametrize("size", [(64, 48), (101, 67)])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_pixels_are_those_of_pillow_at_each_factor(mode: str, size: tuple[int, int], factor: int) -> None:
     content = jpeg(mode, *size, quality=90)
+    ours = decoded(content, factor)
     with Image.open(io.BytesIO(content)) as image:
-        ours = decode_sound_jpeg(image, content, factor)
         image.draft(None, (image.width // factor, image.height // factor))
         theirs = np.asarray(image)
     assert ours is not None
@@ -39,13 +44,26 @@ def test_pixels_are_those_of_pillow_at_each_factor(mode: str, size: tuple[int, i
 @pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0}, {"optimize": True}], ids=str)
 def test_kinds_of_jpeg(options: dict[str, Any]) -> None:
     content = jpeg("RGB", 60, 40, **options)
+    ours = decoded(content, 1)
     with Image.open(io.BytesIO(content)) as image:
-        ours, theirs = decode_sound_jpeg(image, content, 1), np.asarray(image)
+        theirs = np.asarray(image)
     assert ours is not None
     assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
 def test_other_colours_and_anything_to_complain_of_are_left_to_others() -> None:
     for content in (jpeg("CMYK", 40, 40), jpeg("RGB", 400, 400)[:-200], jpeg("RGB", 400, 400)[:-2]):
-        with Image.open(io.BytesIO(content)) as image:
-            assert decode_sound_jpeg(image, content, 1) is None
+        assert decoded(content, 1) is None
+
+
+def test_a_jpeg_with_exif_is_left_to_others_since_it_may_be_turned() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert plain_jpeg(io.BytesIO(jpeg("RGB", 40, 30, exif=exif))) is None
+
+
+def test_the_header_says_size_and_colours() -> None:
+    for mode, is_grey in (("RGB", False), ("L", True)):
+        found = plain_jpeg(io.BytesIO(jpeg(mode, 40, 30)))
+        assert found is not None
+        assert (found.height, found.width, found.is_grey) == (30, 40, is_grey)

@@ -179,10 +179,12 @@ def decode_files(
 
     def decode(position: int) -> None:
         try:
-            write(position, np.ascontiguousarray(files[position].pixels(fit)))
-            digests[position] = np.frombuffer(files[position].digest(), np.uint8)
+            pixels, digest = files[position].pixels_and_digest(fit)
         except UnreadableImage as error:
             unreadable[position] = error.reason
+            return
+        write(position, np.ascontiguousarray(pixels))
+        digests[position] = np.frombuffer(digest, np.uint8)
 
     for done, _ in enumerate(in_threads(decode, range(len(files))), 1):
         if done % FILES_A_TASK == 0 or done == len(files):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
-from imgclf.images.decode import ImageInfo, image_info, read_image
+from imgclf.images.decode import ImageInfo, image_info, read_content, read_image
 from imgclf.images.find import IMAGE_EXTENSIONS, natural_parts
 from imgclf.images.fit import ImageFit
 from imgclf.images.signature import file_format
@@ -86,6 +86,14 @@ class ImageFile:
     def pixels(self, fit: ImageFit) -> NDArray[np.uint8]:
         """The image as ``fit`` says. Raises UnreadableImage."""
         return read_image(self.path, fit, content=self.content())
+
+    def pixels_and_digest(self, fit: ImageFit) -> tuple[NDArray[np.uint8], bytes]:
+        """The image as ``fit`` says and the SHA-256 of its bytes, which are read once. Raises UnreadableImage."""
+        content = self.content()
+        content = read_content(self.path) if content is None else content
+        if content is None:
+            return self.pixels(fit), self.digest()
+        return read_image(self.path, fit, content=content), hashlib.sha256(content).digest()
 
     def info(self) -> ImageInfo:
         """What its header says. Raises UnreadableImage."""

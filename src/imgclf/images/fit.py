@@ -22,8 +22,8 @@ class ImageFit:
 
     ``squash`` stretches each side by itself, ``crop`` scales the shorter side and cuts the centre out of the longer,
     ``pad`` scales the longer side and fills the rest with ``background``, which also shows through transparent pixels.
-    ``interpolation`` is how a side grows; one that shrinks is averaged by area, with ``nearest`` alone taking single
-    pixels both ways.
+    ``interpolation`` is how a side grows; one that shrinks is averaged, by area or, of a JPEG, by its decoder, with
+    ``nearest`` alone taking single pixels both ways.
     """
 
     size: tuple[int, int] | None = None
@@ -100,7 +100,8 @@ def fit_image(image: NDArray[Any], fit: ImageFit, original: tuple[int, int] | No
     cut, inner, outer = fit.geometry(height, width)
     grey = to_channels(image, 1) if channels == 1 else image
     centre = grey[_middle(cut[0], height, factor), _middle(cut[1], width, factor)]
-    scaled = resize(centre, *inner, fit.interpolation, (cut[0] / factor, cut[1] / factor))
+    extent = (cut[0] / factor, cut[1] / factor) if factor > 1 else None
+    scaled = resize(centre, *inner, fit.interpolation, extent)
     return pad(to_channels(scaled, channels), *outer, fit.background)
 
 

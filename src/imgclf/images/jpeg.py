@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+_START = b"\xff\xd8\xff"
+_EXIF = b"Exif\x00"
+_COLOURS = ("Gray", "YCbCr", "RGB")
+MOST_BYTES = 2**28  # of a file that is read at once
 
-_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB"}
+
+class PlainJpeg(NamedTuple):
+    """A JPEG that is not turned: its bytes, and what its header says."""
+
+    content: bytes
+    height: int
+    width: int
+    is_grey: bool
 
 
-def decode_sound_jpeg(image: ImageFile, content: bytes, factor: int) -> NDArray[np.uint8] | None:
-    """The pixels, uint8 (height, width, 1 or 3), at 1/``factor`` (1, 2, 4 or 8) of their size, rounded up.
+def plain_jpeg(stream: BinaryIO) -> PlainJpeg | None:
+    """The file's header where it is a grey or RGB JPEG without EXIF, which might turn it; else None.
 
-    None where there is anything to complain of, however small, or the colours are others than grey and RGB: it is then
-    Pillow's affair to say what. Measured on 500 photographs of 500x375 pixels, at a half: 320 microseconds of a
-    processor's time, where Pillow and the copy of its pixels take 440.
+    Takes a microsecond, where Pillow takes a hundred.
     """
     import simplejpeg
 
-    if image.mode not in _COLOUR_SPACES:
+    if stream.read(len(_START)) != _START or stream.seek(0, 2) > MOST_BYTES:
         return None
-    least = {"min_height": -(-image.height // factor), "min_width": -(-image.width // factor)} if factor > 1 else {}
+    stream.seek(0)
+    content = stream.read()
+    if _EXIF in content:
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content, strict=True)
+    except ValueError:
+        return None
+    return PlainJpeg(content, height, width, colours == "Gray") if colours in _COLOURS else None
+
+
+def decode_sound_jpeg(jpeg: PlainJpeg, factor: int) -> NDArray[np.uint8] | None:
+    """The pixels, uint8 (height, width, 1 or 3), at 1/``factor`` (1, 2, 4 or 8) of their size, rounded up.
+
+    None where there is anything to complain of, however small: it is then Pillow's affair to say what. Measured on 500
+    photographs of 500x375 pixels, at a half: 320 microseconds of a processor's time, where Pillow and the copy of its
+    pixels take 440.
+    """
+    import simplejpeg
+
+    least = {"min_height": -(-jpeg.height // factor), "min_width": -(-jpeg.width // factor)} if factor > 1 else {}
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
-            content, _COLOUR_SPACES[image.mode], **least, min_factor=1, strict=True
+            jpeg.content, "GRAY" if jpeg.is_grey else "RGB", **least, min_factor=1, strict=True
         )
     except ValueError:
         return None
