@@ -52,14 +52,15 @@ def check_data(
     images are read in pieces, all splits of them. Raises ImgclfError where config or data are missing or wrong.
     """
     screen = screen or Silent()
-    experiment = load_experiment(str(config), overrides)
-    data = _read(load_splits(experiment.experiment, data_dir, screen), screen)
+    loaded = load_experiment(str(config), overrides)
+    tolerant = loaded.experiment.model_copy(update={"dataset": loaded.experiment.dataset.tolerant()})
+    data = _read(load_splits(tolerant, data_dir, screen), screen)
     groups = [_Group(members) for members in equal_images(list(data.prints.values()))]
     near = list(_near(data))
-    found = _report(experiment.name, data, groups, near)
+    found = _report(loaded.name, data, groups, near)
     pairs = _pairs(data, groups, near)
     if pairs:
-        path = pictures_folder(save, experiment.name) / "pairs.png"
+        path = pictures_folder(save, loaded.name) / "pairs.png"
         write_whole(path, _drawn(data, pairs))
         found["picture"] = str(path)
     return found

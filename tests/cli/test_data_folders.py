@@ -37,6 +37,24 @@ def test_cats_and_dogs_are_prepared_and_counted(imgclf: Imgclf, photos: Path, tm
     assert "is no empty folder" in again.err
 
 
+def test_a_check_lists_all_unreadable_files_also_where_no_run_would_start(
+    imgclf: Imgclf, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    broken = [photos / f"cat.{number}.png" for number in (7, 8, 9)]
+    for number, file in enumerate(broken):
+        file.write_bytes((photos / "cat.0.png").read_bytes()[: 60 + number])
+    config = tmp_path / "photos.yaml"
+    config.write_text(f"dataset: {{name: image_folder, path: {photos}, validation_size: 0.2}}\nmodel: perceptron\n")
+    refused = imgclf("train", config, "--runs-dir", tmp_path / "runs")
+    assert refused.status == 2
+    assert "3 of 15 files are unreadable, more than dataset.max_unreadable" in refused.err
+    checked = imgclf("data", "check", config)
+    assert checked.status == 0, checked.err
+    assert "unreadable files: 3" in checked.out
+    assert all(str(file) in checked.out for file in broken)
+
+
 def test_the_cache_is_listed_and_cleared(
     imgclf: Imgclf, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

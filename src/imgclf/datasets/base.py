@@ -181,6 +181,10 @@ class DatasetSettings(Settings):
         """Whether the data may hold validation images of its own, whatever ``validation_size`` says."""
         return False
 
+    def tolerant(self) -> DatasetSettings:
+        """The same data set, to be looked at: however many of its files are unreadable, they are listed."""
+        return self
+
     @abstractmethod
     def load(self, places: DataPlaces, seed: int) -> Splits:
         """Read the training data, set validation aside by ``seed``, and make sure that the test data is there.

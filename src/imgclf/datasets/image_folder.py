@@ -80,6 +80,9 @@ class ImageFolder(DatasetSettings):
     def may_bring_validation(self) -> bool:
         return True  # only the files tell
 
+    def tolerant(self) -> ImageFolder:
+        return self.model_copy(update={"max_unreadable": 1.0})
+
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.folder_loading import load_image_folder
 
