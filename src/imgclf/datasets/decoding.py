@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from imgclf.datasets.base import ArrayPixels
 from imgclf.datasets.file_tree import ImageFile, few
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.images.decode import UnreadableImage
@@ -39,26 +40,10 @@ class Verdicts:
 
 
 @dataclass(frozen=True)
-class FilePixels:
+class FilePixels(ArrayPixels):
     """Images that lie decoded in one array, and the files that they come from."""
 
-    array: NDArray[np.uint8]
     files: Sequence[ImageFile]
-
-    @property
-    def image_shape(self) -> ImageShape:
-        height, width, channels = self.array.shape[1:]
-        return height, width, channels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.array.dtype
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return self.array.take(indices, axis=0)
 
     def name_of(self, index: int) -> str:
         return str(self.files[index].path)
