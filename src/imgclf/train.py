@@ -18,21 +18,21 @@ from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split, write_evaluation
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose
-from imgclf.experiment.load import LoadedExperiment, experiment_text, load_experiment
+from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import image_fit, load_splits
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model
+from imgclf.opening import now, say_start, write_start
 from imgclf.places import runs_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.recording import Recorder
 from imgclf.runs.arrays import save_arrays
-from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder, create_run_folder
-from imgclf.runs.provenance import peak_memory, provenance
+from imgclf.runs.provenance import peak_memory
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels
 from imgclf.training.class_weights import class_weights
@@ -86,8 +86,8 @@ def train(
     screen.log_to(run.log)
     recorder = Recorder(run, experiment.training, screen)
     with _recorded(run, recorder, started):
-        _write_start(run, loaded, experiment, splits, devices, model, overrides)
-        _say_start(recorder, run, experiment, splits, devices, model)
+        write_start(run, loaded, experiment, splits, devices, model, overrides)
+        say_start(recorder, run, experiment, splits, devices, model)
         run.write_metrics([])
         fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
         preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)
@@ -163,59 +163,7 @@ def _recorded(run: RunFolder, recorder: Recorder, started: float) -> Iterator[No
         raise
     finally:
         recorder.close()
-        run.update(status=status, ended=_now(), seconds=round(time.monotonic() - started, 2))
-
-
-def _write_start(
-    run: RunFolder,
-    loaded: LoadedExperiment,
-    experiment: Experiment,
-    splits: Splits,
-    devices: Devices,
-    model: keras.Model,
-    overrides: Sequence[str],
-) -> None:
-    write_whole(run.experiment, experiment_text(experiment))
-    if splits.quarantine:
-        run.write_quarantine((str(one.file), one.reason) for one in splits.quarantine)
-    run.update(
-        status="running",
-        name=loaded.name,
-        config=str(loaded.path),
-        overrides=list(overrides),
-        digest=experiment.digest(),
-        seed=experiment.seed,
-        started=_now(),
-        **provenance(),
-        devices=list(devices.names),
-        device_note=devices.note,
-        parameters=model.count_params(),
-        data={
-            "dataset": experiment.dataset.name,
-            "notes": list(splits.notes),
-            "fingerprint": splits.fingerprint,
-            "image_shape": list(splits.train.pixels.image_shape),
-            "targets": [{"name": one.name, "class_names": list(one.class_names)} for one in splits.targets],
-            "images": _counts(splits),
-            "unreadable": len(splits.quarantine),
-        },
-    )
-
-
-def _say_start(
-    recorder: Recorder, run: RunFolder, experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model
-) -> None:
-    counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
-    height, width, channels = model.input_shape[1:]
-    classes = " + ".join(str(len(target.class_names)) for target in splits.targets)
-    for note in splits.notes:
-        recorder.say(f"data    {note}")
-    recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
-    if splits.quarantine:
-        recorder.say(f"        {len(splits.quarantine):,} unreadable files are left out: {run.quarantine} lists them")
-    recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
-    recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
-    recorder.say(f"run     {run.path}")
+        run.update(status=status, ended=now(), seconds=round(time.monotonic() - started, 2))
 
 
 def _fit_preprocessing(
@@ -321,11 +269,6 @@ def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, dict[str
     return features.reshape(len(features), -1), labels
 
 
-def _counts(splits: Splits) -> dict[str, int]:
-    validation = len(splits.validation) if splits.validation else 0
-    return {"train": len(splits.train), "validation": validation, "test": splits.test_images}
-
-
 def _ink(pixels: Any) -> dict[str, Any] | None:
     """How white ink sits in the data's grey images; None where they are no such drawings."""
     from imgclf.images.ink import measure_ink
@@ -335,7 +278,3 @@ def _ink(pixels: Any) -> dict[str, Any] | None:
     positions = np.linspace(0, len(pixels) - 1, min(INK_IMAGES, len(pixels))).astype(np.int64)
     style = measure_ink(rounded(pixels).take(positions))
     return style.to_json() if style else None
-
-
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,83 @@
+"""The opening of a run: what it is made of, into its folder and onto the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from imgclf.datasets.base import Splits
+from imgclf.experiment.load import LoadedExperiment, experiment_text
+from imgclf.experiment.schema import Experiment
+from imgclf.recording import Recorder
+from imgclf.runs.files import write_whole
+from imgclf.runs.folder import RunFolder
+from imgclf.runs.provenance import provenance
+from imgclf.training.devices import Devices
+
+if TYPE_CHECKING:
+    import keras
+
+
+def write_start(
+    run: RunFolder,
+    loaded: LoadedExperiment,
+    experiment: Experiment,
+    splits: Splits,
+    devices: Devices,
+    model: keras.Model,
+    overrides: Sequence[str],
+) -> None:
+    """Write the complete experiment, the files that are left out, and the first entries of run.json."""
+    write_whole(run.experiment, experiment_text(experiment))
+    if splits.quarantine:
+        run.write_quarantine((str(one.file), one.reason) for one in splits.quarantine)
+    run.update(
+        status="running",
+        name=loaded.name,
+        config=str(loaded.path),
+        overrides=list(overrides),
+        digest=experiment.digest(),
+        seed=experiment.seed,
+        started=now(),
+        **provenance(),
+        devices=list(devices.names),
+        device_note=devices.note,
+        parameters=model.count_params(),
+        data={
+            "dataset": experiment.dataset.name,
+            "notes": list(splits.notes),
+            "fingerprint": splits.fingerprint,
+            "image_shape": list(splits.train.pixels.image_shape),
+            "targets": [{"name": one.name, "class_names": list(one.class_names)} for one in splits.targets],
+            "images": _counts(splits),
+            "unreadable": len(splits.quarantine),
+        },
+    )
+
+
+def say_start(
+    recorder: Recorder, run: RunFolder, experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model
+) -> None:
+    """Say what was found: data, counts, model, device, folder."""
+    counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
+    height, width, channels = model.input_shape[1:]
+    classes = " + ".join(str(len(target.class_names)) for target in splits.targets)
+    for note in splits.notes:
+        recorder.say(f"data    {note}")
+    recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
+    if splits.quarantine:
+        recorder.say(f"        {len(splits.quarantine):,} unreadable files are left out: {run.quarantine} lists them")
+    recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
+    recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
+    recorder.say(f"run     {run.path}")
+
+
+def now() -> str:
+    """The time on this machine's clock, to the second, with its zone."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _counts(splits: Splits) -> dict[str, int]:
+    validation = len(splits.validation) if splits.validation else 0
+    return {"train": len(splits.train), "validation": validation, "test": splits.test_images}
