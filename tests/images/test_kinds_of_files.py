@@ -19,7 +19,7 @@ SCENE = np.dstack([ROWS * 4, COLUMNS * 3, 128 + 100 * np.sin(ROWS / 9) * np.cos(
 GREY = SCENE[..., 2]
 ALPHA = (COLUMNS * 3).astype(np.uint8)
 WHITE, TEAL = (255, 255, 255), (20, 150, 140)
-HAS_AVIF = features.check("avif") is True
+HAS_AVIF = "avif" in features.modules and features.check("avif") is True
 
 
 def _encode(image: Image.Image, **options: object) -> bytes:
