@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from imgclf.datasets.base import Quarantined
 from imgclf.datasets.file_tree import ImageFile, Tree, composed, few
-from imgclf.datasets.folder_layout import SPLIT_FOLDERS, LabelledFile, Layout
+from imgclf.datasets.folder_layout import LabelledFile, Layout, split_of
 from imgclf.errors import ImgclfError
 
 DELIMITERS = (",", ";", "\t")
@@ -96,7 +96,7 @@ def _name(text: str, path: Path, line: int) -> str:
 
 
 def _split(text: str, path: Path, line: int) -> str:
-    split = SPLIT_FOLDERS.get(text.strip().lower())
+    split = split_of(text)
     if split is None:
         raise ImgclfError(f"{path}:{line}: the split must be train, validation or test; got {text!r}")
     return split

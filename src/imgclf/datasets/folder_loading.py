@@ -60,7 +60,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
 
 def _read_layout(settings: ImageFolder, places: DataPlaces, root: Path) -> tuple[Layout, list[str]]:
     tree = read_tree(root)
-    layout = _csv_layout(settings, places, tree) if settings.csv else find_layout(tree)
+    layout = _csv_layout(settings, places, tree) if settings.csv else find_layout(tree, settings.classes)
     notes = [tree.describe_passed_over()]
     for split, path in (("validation", settings.validation_path), ("test", settings.test_path)):
         if path is None:
