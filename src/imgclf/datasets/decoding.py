@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,6 +178,21 @@ def decode_files(
     if changed is not None:
         raise WorkFailed(f"{changed}: was changed while the files were decoded", hint="Start again.")
     return Verdicts(digests, dict(sorted(unreadable.items())))
+
+
+def judge_again(files: Sequence[ImageFile], fit: ImageFit, positions: Collection[int]) -> dict[int, str]:
+    """Why those of the files at ``positions`` that still cannot be read cannot, by position."""
+
+    def reason(position: int) -> str | None:
+        try:
+            files[position].pixels(fit)
+        except UnreadableImage as error:
+            return error.reason
+        return None
+
+    places = sorted(positions)
+    reasons = zip(places, in_threads(reason, places), strict=True)
+    return {position: why for position, why in reasons if why is not None}
 
 
 def in_threads(function: Callable[[Any], Result], items: Sequence[Any]) -> Iterator[Result]:

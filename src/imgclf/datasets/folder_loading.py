@@ -18,7 +18,8 @@ from imgclf.datasets.file_tree import ImageFile, Tree, composed, few, name_key
 from imgclf.datasets.folder_csv import Columns, csv_layout
 from imgclf.datasets.folder_layout import LabelledFile, Layout, find_layout, one_split
 from imgclf.datasets.folder_places import find_path, read_tree
-from imgclf.datasets.pixel_cache import NotCached, cached_images
+from imgclf.datasets.pixel_cache import cached_images
+from imgclf.datasets.pixel_cache_entries import NotCached
 from imgclf.datasets.split import build_splits, limited_positions, stratified_split
 from imgclf.errors import ImgclfError
 
