@@ -116,7 +116,8 @@ def _report(name: str, data: _Data, groups: list[_Group], near: list[_Near]) -> 
         "image_shape": list(data.loaded.train.pixels.image_shape),
         "dtype": str(data.loaded.train.pixels.dtype),
         "images": {split: len(one) for split, one in data.splits.items()},
-        "unreadable": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.quarantine],
+        "unreadable": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.unreadable()],
+        "unlabelled": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.unlabelled()],
         "exact_duplicates": [_group(data, group) for group in groups],
         "near_duplicates": [pair for one in near for pair in _near_pairs(data, one)],
         "near_search": {
@@ -194,6 +195,8 @@ def _targets(data: _Data) -> Iterator[dict[str, Any]]:
 def _warnings(found: dict[str, Any]) -> Iterator[str]:
     if found["unreadable"]:
         yield f"{_count(found['unreadable'], 'unreadable file')} left out of the data"
+    if found["unlabelled"]:
+        yield f"left out of the data for want of a label: {len(found['unlabelled']):,}"
     for kind, repeated in (("equal", "exact_duplicates"), ("alike", "near_duplicates")):
         if differing := sum(one["labels_differ"] for one in found[repeated]):
             yield f"images that are {kind} have different labels: {differing:,} times; some of these labels are wrong"

@@ -51,7 +51,8 @@ def write_start(
             "image_shape": list(splits.train.pixels.image_shape),
             "targets": [{"name": one.name, "class_names": list(one.class_names)} for one in splits.targets],
             "images": _counts(splits),
-            "unreadable": len(splits.quarantine),
+            "unreadable": len(splits.unreadable()),
+            "unlabelled": len(splits.unlabelled()),
         },
     )
 
@@ -66,8 +67,9 @@ def say_start(
     for note in splits.notes:
         recorder.say(f"data    {note}")
     recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
-    if splits.quarantine:
-        recorder.say(f"        {len(splits.quarantine):,} unreadable files are left out: {run.quarantine} lists them")
+    for left_out, what in ((splits.unreadable(), "unreadable files"), (splits.unlabelled(), "images without a label")):
+        if left_out:
+            recorder.say(f"        {len(left_out):,} {what} are left out: {run.quarantine} lists them")
     recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
     recorder.say(f"run     {run.path}")

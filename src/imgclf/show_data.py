@@ -98,7 +98,8 @@ def _described(
         "name": loaded.name,
         "dataset": loaded.experiment.dataset.name,
         "notes": list(data.notes),
-        "unreadable": len(data.quarantine),
+        "unreadable": len(data.unreadable()),
+        "unlabelled": len(data.unlabelled()),
         "image_shape": list(pixels.image_shape),
         "dtype": str(pixels.dtype),
         "splits": {

@@ -51,6 +51,8 @@ def _print(found: dict[str, Any]) -> None:
     images = ", ".join(f"{split} {count:,}" for split, count in found["images"].items())
     line(f"images: {images}, {shape_text(found['image_shape'])}, {found['dtype']}")
     _print_list("unreadable files", [f"{one['file']}: {one['reason']}" for one in found["unreadable"]])
+    if found["unlabelled"]:
+        _print_list("without a label", [f"{one['file']}: {one['reason']}" for one in found["unlabelled"]])
     _print_list("groups of equal images", [_group_text(group) for group in _across_first(found["exact_duplicates"])])
     _print_list(_near_heading(found["near_search"]), [_near_text(pair) for pair in found["near_duplicates"]])
     _print_list("images of one colour", [image_text(image) for image in found["one_colour"]])
