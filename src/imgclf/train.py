@@ -244,7 +244,7 @@ def _finish(
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     chance = float(np.mean([1 / len(target.class_names) for target in splits.targets]))
-    diagnosis = diagnose(outcome.history, chance)
+    diagnosis = diagnose(outcome.history, chance, stopped_early=bool(outcome.stopped))
     run.update(
         ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,
