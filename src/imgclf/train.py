@@ -112,7 +112,10 @@ def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> N
     for stage in experiment.training.resolved_stages():
         if stage.batch_size > len(splits.train):
             found = f"the training split has {len(splits.train)} images"
-            raise ImgclfError(f"{path}: training.batch_size: {found}; a batch of {stage.batch_size} is larger")
+            raise ImgclfError(
+                f"{path}: training.batch_size: {found}; a batch of {stage.batch_size} is larger",
+                hint=f"set it to {len(splits.train)} or less; a step is made of whole batches",
+            )
         if stage.batch_size % len(devices.names):
             found = f"{stage.batch_size} images can't be shared evenly by {len(devices.names)} devices"
             raise ImgclfError(f"{path}: training.batch_size: {found}")
