@@ -21,8 +21,8 @@ class CommonSettings(Settings):
 
     epochs: Count | None = Field(
         None,
-        description="Passes over the training images, each without its last partial batch, whose images are others in every "
-        "epoch. null: as `steps` says; where neither is given, 10.",
+        description="Passes over the training images, each without its last partial batch, whose images are others in "
+        "every epoch. null: as `steps` says; where neither is given, 10.",
     )
     steps: Count | None = Field(None, description="Batches to train on, instead of `epochs`.")
     batch_size: Count = Field(
