@@ -163,6 +163,9 @@ def _recorded(run: RunFolder, recorder: Recorder, started: float) -> Iterator[No
         status = "finished"
     except BaseException as error:
         status = "failed" if isinstance(error, Exception) else "interrupted"
+        if status == "interrupted":
+            kept = run.best_weights if run.best_weights.exists() else "no weights"
+            recorder.say(f"interrupted: {run.path} keeps the measurements so far and {kept}")
         raise
     finally:
         recorder.close()
