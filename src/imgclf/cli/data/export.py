@@ -32,7 +32,7 @@ def export(
 ) -> None:
     """Write the images, labels and class names of a config's splits as arrays in one file.
 
-    Image files are written at the experiment's size. Prints the `dataset:` section of an experiment that loads them back.
+    Image files are written at the experiment's size. Prints the `dataset:` section that loads them back.
     """
     from imgclf.cli.results import line
     from imgclf.cli.screen import Terminal
