@@ -21,6 +21,12 @@ def load_splits(experiment: Experiment, data_dir: str | Path | None, screen: Scr
     return experiment.dataset.load(places, experiment.seed)
 
 
+def say_left_out(splits: Splits, screen: Screen) -> None:
+    """Tell the user of files that could not be read."""
+    if unreadable := splits.unreadable():
+        screen.say(f"data    {len(unreadable):,} unreadable files are left out, the first: {unreadable[0].file}")
+
+
 def image_fit(preprocessing: PreprocessingSettings) -> ImageFit:
     """What the section ``preprocessing`` says of the images' size, channels and background."""
     size = (preprocessing.size, preprocessing.size) if isinstance(preprocessing.size, int) else preprocessing.size

@@ -34,7 +34,7 @@ class Recorder:
     def say(self, text: str) -> None:
         """A line for the screen and for log.txt."""
         self._screen.say(text)
-        with self._run.log.open("a", encoding="utf-8") as log:
+        with self._run.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(text + "\n")
 
     def draw_graph(self, model: keras.Model) -> None:

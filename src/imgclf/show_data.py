@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.augmentation.base import augmented_images
+from imgclf.augmentation.base import AugmentationSettings, augmented_images
 from imgclf.datasets.base import Split, Splits, Target
 from imgclf.datasets.census import bytes_in_memory, class_counts, pixel_statistics
 from imgclf.datasets.pieces import image_bytes, spread
@@ -23,6 +23,8 @@ from imgclf.loading import image_fit, load_splits
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
+from imgclf.training.loop import stage_steps
+from imgclf.training.settings import StageSettings
 
 SAMPLES, MOST_SAMPLES = 36, 100  # images in the grid: so many, or one of each class up to the second number
 AUGMENTED_IMAGES = 24
@@ -49,7 +51,8 @@ def show_data(
     loaded = load_experiment(str(config), overrides)
     if augmented:
         check_augmentation(loaded)
-    data = load_splits(loaded.experiment, data_dir, screen)
+    tolerant = loaded.experiment.model_copy(update={"dataset": loaded.experiment.dataset.tolerant()})
+    data = load_splits(tolerant, data_dir, screen)
     if len(data.train) == 0:
         raise ImgclfError(f"{loaded.path}: the training split has no images")
     splits = splits_by_name(data)
@@ -65,8 +68,9 @@ def show_data(
 
 
 def check_augmentation(loaded: LoadedExperiment) -> None:
-    """Raises ImgclfError where the experiment has no augmentation."""
-    if not loaded.experiment.augmentation:
+    """Raises ImgclfError where no stage of the experiment has an augmentation."""
+    experiment = loaded.experiment
+    if not any(_augmentations_of(experiment, stage) for stage in experiment.training.resolved_stages()):
         raise ImgclfError(
             f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
         )
@@ -175,9 +179,24 @@ def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
     pixels = rounded(shaped(data.train.pixels, image_fit(experiment.preprocessing)))
     indices = spread(len(pixels), AUGMENTED_IMAGES)
     images = pixels.take(indices)
-    changed = augmented_images(experiment.augmentation, images, indices, experiment.seed, epoch - 1)
+    augmentations = _augmentations_in(experiment, len(pixels), epoch)
+    changed = augmented_images(augmentations, images, indices, experiment.seed, epoch - 1)
     titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
     return draw_pairs(images, changed, titles, f"Training images and what epoch {epoch} makes of them")
+
+
+def _augmentations_in(experiment: Experiment, images: int, epoch: int) -> tuple[AugmentationSettings, ...]:
+    """The list of the stage that an epoch, counted from 1, lies in; after the last stage's end, its list."""
+    stages, ended = experiment.training.resolved_stages(), 0
+    for stage in stages:
+        ended += -(-stage_steps(stage, images) // max(1, images // stage.batch_size))
+        if epoch <= ended:
+            return _augmentations_of(experiment, stage)
+    return _augmentations_of(experiment, stages[-1])
+
+
+def _augmentations_of(experiment: Experiment, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
+    return experiment.augmentation if stage.augmentation is None else stage.augmentation
 
 
 def _class_text(data: Splits, index: int) -> str:

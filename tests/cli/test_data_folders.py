@@ -50,7 +50,8 @@ def test_a_check_lists_all_unreadable_files_also_where_no_run_would_start(
     assert refused.status == 2
     assert "3 of 15 files are unreadable, more than dataset.max_unreadable" in refused.err
     checked = imgclf("data", "check", config)
-    assert checked.status == 0, checked.err
+    assert checked.status == 1, checked.err
+    assert "more than dataset.max_unreadable: no run starts" in checked.out
     assert "unreadable files: 3" in checked.out
     assert all(str(file) in checked.out for file in broken)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgclf.datasets.download import Download, PublishedFile, download_files
+from imgclf.datasets.download import Download, PublishedFile, download_files, download_unpublished
 from imgclf.errors import WorkFailed
 
 CONTENT = {f"file{i}.gz": np.random.default_rng(i).integers(0, 9, 300_000, np.uint8).tobytes() for i in range(2)}
@@ -65,7 +65,14 @@ def to_good(request: BaseHTTPRequestHandler, name: str) -> None:
     request.end_headers()
 
 
-ANSWERS = (good, unpacked, absent, only_first, wrong, no_gzip, cut, endless, to_plain_http, to_good)
+def of_no_length(request: BaseHTTPRequestHandler, name: str) -> None:
+    request.send_response(200)
+    request.send_header("Content-Length", "12 apples")
+    request.end_headers()
+    request.wfile.write(PACKED[name])
+
+
+ANSWERS = (of_no_length, good, unpacked, absent, only_first, wrong, no_gzip, cut, endless, to_plain_http, to_good)
 
 
 def send(request: BaseHTTPRequestHandler, body: bytes, length: int | None = -1) -> None:
@@ -129,6 +136,7 @@ def test_a_file_that_the_mirror_unpacked_is_taken_by_its_content(tmp_path: Path,
         ("no_gzip", "damaged compressed data: "),
         ("cut", "connection cut after "),
         ("endless", "sends more than the 365,536 bytes that the file can have"),
+        ("of_no_length", "declares a Content-Length that is no number of bytes: 12 apples"),
         ("to_plain_http", "only https is followed; got http://mirror.example/file0.gz"),
     ],
 )
@@ -140,6 +148,17 @@ def test_a_failing_mirror_is_told_and_the_next_one_asked(tmp_path: Path, server:
     assert len(download.failures) == 1  # a mirror that failed is asked last from then on
     assert download.failures[0].startswith(f"{bad}file0.gz: {problem}")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == PACKED
+
+
+def test_what_was_never_published_with_a_digest_gets_one_beside_it(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(hashlib, "file_digest", raising=False)  # Python 3.10 has none
+    path = tmp_path / "file0.gz"
+    digest = download_unpublished(f"{server}/good/file0.gz", path, 10**6, Path.stat, lambda what, done, total: None)  # noqa: ARG005
+    assert digest == hashlib.sha256(PACKED["file0.gz"]).hexdigest()
+    assert path.read_bytes() == PACKED["file0.gz"]
+    assert (tmp_path / "file0.gz.sha256").read_text() == f"{digest}  file0.gz\n"
 
 
 @pytest.mark.parametrize("kind", ["absent", "only_first", "wrong", "cut", "endless"])

@@ -194,6 +194,10 @@ class DatasetSettings(Settings):
         """The same data set, to be looked at: however many of its files are unreadable, they are listed."""
         return self
 
+    def refuses(self, unreadable: int, files: int) -> bool:  # noqa: ARG002 (data sets of one file have no limit)
+        """Whether no run starts where so many of the files are unreadable."""
+        return False
+
     @abstractmethod
     def load(self, places: DataPlaces, seed: int) -> Splits:
         """Read the training data, set validation aside by ``seed``, and make sure that the test data is there.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
+import math
 import os
 import secrets
 import urllib.error
@@ -18,7 +20,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from imgclf.datasets.strict import open_content
-from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.errors import ImgclfError, WorkFailed, printable
 
 TIMEOUT_SECONDS = 30.0
 
@@ -100,7 +102,7 @@ def download_unpublished(
         _fetch(address, part, path.name, most_bytes, report_progress)
         check(part)
         with part.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+            digest, _ = _digest(content)
         digest_part.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
         _move_into_place({path.with_name(f"{path.name}.sha256"): digest_part, path: part}, path.parent)
     except WorkFailed:
@@ -162,7 +164,7 @@ def _fetch(address: str, part: Path, name: str, most_bytes: int, report_progress
     request = urllib.request.Request(address, headers={"User-Agent": "imgclf"})
     opener = urllib.request.build_opener(_GuardedRedirects)
     with opener.open(request, timeout=TIMEOUT_SECONDS) as response, part.open("wb", buffering=0) as target:
-        declared = int(response.headers.get("Content-Length") or 0)
+        declared = _declared_bytes(response.headers)
         done = 0
         while chunk := response.read(_CHUNK_BYTES):
             done += len(chunk)
@@ -175,6 +177,14 @@ def _fetch(address: str, part: Path, name: str, most_bytes: int, report_progress
         _write_to_disk(target, part)
 
 
+def _declared_bytes(headers: Message) -> int:
+    """The size that the answer declares, 0 where it declares none."""
+    declared = headers.get("Content-Length") or "0"
+    if not (declared.isascii() and declared.isdecimal() and len(declared) < 20):
+        raise _RefusedError(f"declares a Content-Length that is no number of bytes: {printable(declared[:40])}")
+    return int(declared)
+
+
 def _check_address(address: str) -> None:
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
@@ -183,20 +193,25 @@ def _check_address(address: str) -> None:
 
 def _check_content(part: Path, file: PublishedFile) -> None:
     """Raises _RefusedError unless the file's content, unpacked piece by piece, is the published one."""
-    digest = hashlib.sha256()
-    size = 0
     try:
         with part.open("rb") if file.is_hashed_packed else open_content(part) as content:
-            while size <= file.content_bytes and (chunk := content.read(_CHUNK_BYTES)):
-                size += len(chunk)
-                digest.update(chunk)
+            digest, size = _digest(content, file.content_bytes)
     except (EOFError, OSError, zlib.error) as error:
         raise _RefusedError(f"damaged compressed data: {error}") from error
-    if digest.hexdigest() != file.content_sha256:
+    if digest != file.content_sha256:
         raise _RefusedError(
-            f"not the published content: SHA-256 {digest.hexdigest()} of {size:,} bytes, "
+            f"not the published content: SHA-256 {digest} of {size:,} bytes, "
             f"expected {file.content_sha256} of {file.content_bytes:,}"
         )
+
+
+def _digest(content: IO[bytes] | io.BufferedIOBase, most_bytes: float = math.inf) -> tuple[str, int]:
+    """SHA-256 (hexadecimal) and size of what is read; past ``most_bytes`` reading ends soon."""
+    digest, size = hashlib.sha256(), 0
+    while size <= most_bytes and (chunk := content.read(_CHUNK_BYTES)):
+        size += len(chunk)
+        digest.update(chunk)
+    return digest.hexdigest(), size
 
 
 def _write(target: FileIO, chunk: bytes, part: Path) -> None:

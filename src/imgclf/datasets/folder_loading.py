@@ -229,7 +229,7 @@ def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
 
 
 def _check_unreadable(quarantine: Sequence[Quarantined], files: int, settings: ImageFolder, root: Path) -> None:
-    if len(quarantine) <= settings.max_unreadable * files:
+    if not settings.refuses(len(quarantine), files):
         return
     first = "; ".join(f"{one.file}: {one.reason}" for one in quarantine[:NAMED_FILES])
     more = f"; and {len(quarantine) - NAMED_FILES:,} more" if len(quarantine) > NAMED_FILES else ""

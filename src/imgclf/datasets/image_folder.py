@@ -83,6 +83,9 @@ class ImageFolder(DatasetSettings):
     def tolerant(self) -> ImageFolder:
         return self.model_copy(update={"max_unreadable": 1.0})
 
+    def refuses(self, unreadable: int, files: int) -> bool:
+        return unreadable > self.max_unreadable * files
+
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.folder_loading import load_image_folder
 

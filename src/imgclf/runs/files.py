@@ -19,8 +19,10 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell 
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write ``content`` to ``path``: readers see the old file or the new one, never a part."""
+    # Names of files may hold bytes that are no text; as escapes, they are valid JSON, too.
+    encoded = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with replacing(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(encoded)
 
 
 def write_json(path: Path, value: Any) -> None:

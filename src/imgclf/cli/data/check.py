@@ -23,7 +23,8 @@ def check_data(
 ) -> None:
     """What is wrong in the data: unreadable files, duplicates, images of one colour, missing and rare classes.
 
-    Exit status 1 when the test split shares images with the training data (validation included), equal or alike.
+    Exit status 1 when the test split shares images with the training data (validation included), equal or alike, or
+    when so many files are unreadable that no run would start.
     """
     from imgclf.experiment.load import load_experiment
 
@@ -39,7 +40,7 @@ def check_data(
         print_json(found)
     else:
         _print(found)
-    if found["shared"]["exact"] or found["shared"]["near"]:
+    if found["shared"]["exact"] or found["shared"]["near"] or found["refused"]:
         raise typer.Exit(1)
 
 
@@ -48,6 +49,8 @@ def _print(found: dict[str, Any]) -> None:
     from imgclf.cli.data.texts import shape_text
     from imgclf.cli.results import line
 
+    for note in found["notes"]:
+        line(f"data: {note}")
     images = ", ".join(f"{split} {count:,}" for split, count in found["images"].items())
     line(f"images: {images}, {shape_text(found['image_shape'])}, {found['dtype']}")
     _print_list("unreadable files", [f"{one['file']}: {one['reason']}" for one in found["unreadable"]])
