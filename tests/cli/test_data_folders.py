@@ -70,7 +70,7 @@ def test_a_check_tells_rows_without_a_label_from_unreadable_files(
     assert checked.status == 0, checked.err
     assert "unreadable files: 0" in checked.out
     assert f"without a label: 1\n  {photos / 'cat.0.png'}: no label in label" in checked.out
-    assert "unlabelled" in imgclf("data", "show", config).out
+    assert "unlabelled" in imgclf("data", "show", config, "--save", tmp_path / "pictures").out
 
 
 def test_the_cache_is_listed_and_cleared(

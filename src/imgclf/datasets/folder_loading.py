@@ -244,4 +244,5 @@ def _check_not_empty(splits: dict[str, Split | None], unreadable: Sequence[Quara
     for name, split in splits.items():
         if split is not None and not len(split):
             files = listed([f"{one.file}: {one.reason}" for one in unreadable])
-            raise ImgclfError(f"{root}: the {name} split holds no readable images; unreadable are {files}")
+            told = f"; unreadable are {files}" if unreadable else ""
+            raise ImgclfError(f"{root}: the {name} split holds no readable images{told}")
