@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FROM_BYTE, _TO_BYTE = "\udc80", "\udcff"
+
 
 class ImgclfError(Exception):
     """Something that the user gave is wrong: a file, a key, a folder, a device. The program ends with status 2.
@@ -32,5 +37,12 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else _escape(character) for character in text)
 
 
+def encodable(text: str) -> str:
+    """The text with what UTF-8 can't hold escaped: file names may have bytes that are no UTF-8, here ``\\xff``."""
+    return _SURROGATE.sub(lambda found: _escape(found.group()), text)
+
+
 def _escape(character: str) -> str:
+    if _FROM_BYTE <= character <= _TO_BYTE:  # how Python names the byte of a file name
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels, Target
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, encodable
 from imgclf.evaluation.metrics import probabilities
 from imgclf.images.decode import UnreadableImage, read_picture
 from imgclf.images.fit import ImageFit, fit_image
@@ -103,7 +102,7 @@ class FileResult:
 
     def to_json(self) -> dict[str, Any]:
         """One entry of PREDICTIONS_SCHEMA; of the file's name, bytes that are no UTF-8 are escaped."""
-        file, outcome = os.fsencode(self.file).decode("utf-8", "backslashreplace"), self.outcome
+        file, outcome = encodable(str(self.file)), self.outcome
         if isinstance(outcome, UnreadableImage):
             return {"file": file, "error": outcome.reason}
         answers = {name: answer.to_json() for name, answer in outcome.targets.items()}

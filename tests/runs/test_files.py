@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imgclf.runs.files import replacing, write_json, write_whole
+from imgclf.runs.files import csv_text, replacing, write_json, write_whole
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path: Path) -> None:
@@ -65,3 +65,13 @@ def test_json_is_readable_and_refuses_what_json_lacks(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):
             write_json(path, {"loss": value})
     assert "Äpfel" in path.read_text(encoding="utf-8")
+
+
+def test_bytes_of_file_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xc3\xa9\\\xff.jpg")
+    told = b"caf\xc3\xa9\\\xff.jpg".decode("utf-8", "backslashreplace")
+    write_json(tmp_path / "run.json", {name: [name, 1, None]})
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8")) == {told: [told, 1, None]}
+    write_whole(tmp_path / "text.txt", name)
+    assert (tmp_path / "text.txt").read_text(encoding="utf-8") == told
+    assert csv_text(["file"], [[name]]) == f"file\n{told}\n"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from imgclf.cli.tables import print_table
 from imgclf.errors import printable
+from imgclf.runs.files import json_text
 
 if TYPE_CHECKING:
     from imgclf.experiment.schema import Experiment
@@ -17,7 +17,7 @@ MANY_CLASSES = 30
 
 def print_json(value: Any) -> None:
     """JSON for programs; NaN never appears in it."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print(json_text(value))
 
 
 def line(text: str = "") -> None:

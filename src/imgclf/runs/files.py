@@ -12,20 +12,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imgclf.errors import WorkFailed
+from imgclf.errors import WorkFailed, encodable
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts like this
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write ``content`` to ``path``: readers see the old file or the new one, never a part."""
+    """Write ``content`` to ``path``: readers see the old file or the new one, never a part.
+
+    Of a text, what UTF-8 can't hold is escaped.
+    """
     with replacing(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(encodable(content).encode() if isinstance(content, str) else content)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON; numbers that JSON lacks (NaN, infinity) are a ValueError."""
-    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_whole(path, json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """``value`` as JSON that UTF-8 can hold; numbers that JSON lacks (NaN, infinity) are a ValueError."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return text if text == encodable(text) else json.dumps(_encodable(value), indent=2, ensure_ascii=False)
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -34,7 +43,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow([csv_cell(name) for name in columns])
     writer.writerows([csv_cell(one) for one in row] for row in rows)
-    return table.getvalue()
+    return encodable(table.getvalue())
 
 
 def csv_cell(value: Any) -> Any:
@@ -68,6 +77,14 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(one) for one in value]
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _flush(path: Path) -> None:
