@@ -174,3 +174,18 @@ def test_validation_images_that_the_data_brings_are_taken_as_they_are() -> None:
     splits = build(0.1, own=own)
     assert splits.validation is own
     assert len(splits.train) == 5000
+
+
+def test_the_fingerprint_takes_pieces_of_bytes_and_stays_that_of_the_whole() -> None:
+    asked: list[int] = []
+
+    class Watched(ArrayPixels):
+        def take(self, indices: np.ndarray) -> np.ndarray:
+            asked.append(len(indices))
+            return super().take(indices)
+
+    images = np.random.default_rng(0).integers(0, 256, (30, 1024, 1024, 3), np.uint8)
+    labels = (np.arange(30, dtype=np.int32) % 2)[:, np.newaxis]
+    whole = b"(30, 1024, 1024, 3) (30, 1)\n" + images.tobytes() + labels.tobytes()
+    assert fingerprint(Split(Watched(images), labels)) == hashlib.sha256(whole).hexdigest()
+    assert max(asked) * 1024 * 1024 * 3 <= 2**24

@@ -11,7 +11,8 @@ from imgclf.datasets.arrays import PARTS, ArrayPlace, ArraySettings
 from imgclf.datasets.base import DataPlaces, Split, Splits, Target
 from imgclf.datasets.given import find_given
 from imgclf.datasets.hdf5_rows import Hdf5Rows
-from imgclf.datasets.rows import RowPixels, Rows, pieces, read_images, read_labels
+from imgclf.datasets.pieces import pieces
+from imgclf.datasets.rows import RowPixels, Rows, read_images, read_labels
 from imgclf.datasets.split import build_splits, select, stratified_split
 from imgclf.errors import ImgclfError
 
@@ -123,8 +124,8 @@ def _check_alike(images: dict[str, RowPixels]) -> None:
 def _check_values(pixels: RowPixels | None) -> None:
     """Look at all fractions now, since nobody else takes these images before training has begun."""
     if pixels is not None and pixels.dtype != np.uint8:
-        for piece in pieces(len(pixels)):
-            pixels.take(piece)
+        for _ in pieces(pixels):
+            pass
 
 
 def _notes(settings: ArraySettings, names: tuple[str, ...], images: dict[str, RowPixels]) -> list[str]:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import DatasetSettings, Quarantined, SelectedPixels, Split, Splits, Target
+from imgclf.datasets.pieces import pieces
 from imgclf.errors import ImgclfError
 
 _PURPOSE = 0x73706C6974  # "split": the second half of the key, so that other draws of the same seed are not these
 _LIMIT_SEED = 0  # not the experiment's: quick tries of several seeds are made on the same images
-_IMAGES_A_PIECE = 4096
 
 
 def stratified_split(
@@ -91,9 +91,8 @@ def fingerprint(*splits: Split) -> str:
     for split in splits:
         labels = np.ascontiguousarray(split.labels, "<i4")
         digest.update(f"{(len(split), *split.pixels.image_shape)} {labels.shape}\n".encode())
-        for start in range(0, len(split), _IMAGES_A_PIECE):
-            piece = np.arange(start, min(start + _IMAGES_A_PIECE, len(split)))
-            digest.update(np.ascontiguousarray(split.pixels.take(piece)).data)
+        for images in pieces(split.pixels):
+            digest.update(np.ascontiguousarray(images).data)
         digest.update(labels.data)
     return digest.hexdigest()
 
