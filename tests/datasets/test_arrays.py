@@ -343,3 +343,9 @@ def test_a_float_export_gives_back_every_float32(tmp_path: Path) -> None:
     settings = {"test_images": "train_images", "test_labels": "train_labels"}
     arrays = {"train_images": values.astype(np.float64) / 255, "train_labels": np.arange(1000) % 2}
     assert np.array_equal(images_of(load(tmp_path, write_npz, settings, **arrays).load_test()), values)
+
+
+def test_a_data_set_that_holds_nothing_is_refused(tmp_path: Path) -> None:
+    write_hdf5(tmp_path / "a.h5", train_images=h5py.Empty("u1"), train_labels=LABELS)
+    with pytest.raises(ImgclfError, match=r"a.h5: train_images: holds nothing"):
+        load_section({"name": "hdf5", "path": str(tmp_path / "a.h5")})

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imgclf.datasets.npy import map_npy
 from imgclf.datasets.npz import read_member, read_member_shape
 from imgclf.errors import ImgclfError
 
@@ -109,3 +110,13 @@ def test_what_is_no_whole_array_is_refused(tmp_path: Path, content: bytes, metho
         archive.writestr("x_train.npy", content)
     with pytest.raises(ImgclfError, match=problem):
         read_member(path, "x_train", dimensions=3)
+
+
+def test_negative_sides_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cat.npy"
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (-2, -784)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(2 * 784))
+    with pytest.raises(ImgclfError, match=r"cat.npy: not a numpy array: its header declares the shape \(-2, -784\)"):
+        map_npy(path)

@@ -99,6 +99,8 @@ def _find(path: Path, name: str) -> h5py.Dataset:
     if not parts or not isinstance(place, h5py.Dataset):
         holds = f", but a group that holds {', '.join(place)}" if isinstance(place, h5py.Group) else ""
         raise ImgclfError(f"{path}: {name!r} is no data set{holds}")
+    if place.shape is None:
+        raise ImgclfError(f"{path}: {name}: holds nothing: it was written without a shape", hint=_ARE_WRITTEN)
     return place
 
 

@@ -62,6 +62,8 @@ def read_npy_header(stream: io.BufferedIOBase, where: str, kinds: str = "buif") 
             raise ValueError(f"version {version} of the format, which no array of numbers needs")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream, max_header_size=_MAX_HEADER_BYTES)
+        if any(side < 0 for side in shape):
+            raise ValueError(f"its header declares the shape {shape}")
     except ValueError as error:
         raise ImgclfError(f"{where}: not a numpy array: {str(error).splitlines()[0]}", hint=GET_AGAIN) from error
     if dtype.kind not in kinds or (fortran and len(shape) > 1):
