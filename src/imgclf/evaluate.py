@@ -18,7 +18,7 @@ from imgclf.evaluation.metrics import probabilities
 from imgclf.evaluation.report import build_report, join_reports
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits
+from imgclf.loading import LISTED_BY_CHECK, load_splits, say_found
 from imgclf.places import runs_folder
 from imgclf.runs.files import write_json, write_whole
 from imgclf.runs.folder import RunFolder
@@ -81,6 +81,7 @@ def evaluate(
     screen.say(f"evaluating {source.weights} on the {split} split")
     trained = open_trained(source, device, data_dir, screen)
     splits = load_splits(source.experiment, data_dir, screen)
+    say_found(splits, screen.say, LISTED_BY_CHECK)
     is_same = _is_same_data(source, splits)
     if not is_same:
         screen.say(f"warning: {OTHER_DATA}")

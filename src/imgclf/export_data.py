@@ -16,7 +16,7 @@ from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.rows import pieces
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
-from imgclf.loading import load_splits
+from imgclf.loading import LISTED_BY_CHECK, load_splits, say_found
 from imgclf.runs.files import replacing
 from imgclf.screen import Screen, Silent
 
@@ -66,8 +66,7 @@ def export_data(
     if len(splits.targets) > 1:
         named = ", ".join(target.name for target in splits.targets)
         raise ImgclfError(f"{config}: must have one label column to be exported; got {named}")
-    for note in splits.notes:
-        screen.say(f"data    {note}")
+    say_found(splits, screen.say, LISTED_BY_CHECK)
     parts = _parts(splits)
     arrays: dict[str, str] = {}
     with replacing(file) as temporary, _WRITERS[form](temporary) as writer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imgclf.datasets.base import Splits
 from imgclf.experiment.load import LoadedExperiment, experiment_text
 from imgclf.experiment.schema import Experiment
+from imgclf.loading import say_found
 from imgclf.recording import Recorder
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
@@ -63,11 +64,8 @@ def say_start(
     counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
     height, width, channels = model.input_shape[1:]
     classes = " + ".join(str(len(target.class_names)) for target in splits.targets)
-    for note in splits.notes:
-        recorder.say(f"data    {note}")
+    say_found(splits, recorder.say, f"{run.quarantine} lists them")
     recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
-    if splits.quarantine:
-        recorder.say(f"        {len(splits.quarantine):,} unreadable files are left out: {run.quarantine} lists them")
     recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
     recorder.say(f"run     {run.path}")
