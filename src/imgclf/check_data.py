@@ -115,6 +115,7 @@ def _report(name: str, data: _Data, groups: list[_Group], near: list[_Near]) -> 
         "name": name,
         "image_shape": list(data.loaded.train.pixels.image_shape),
         "dtype": str(data.loaded.train.pixels.dtype),
+        "notes": list(data.loaded.notes),
         "images": {split: len(one) for split, one in data.splits.items()},
         "unreadable": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.quarantine],
         "exact_duplicates": [_group(data, group) for group in groups],

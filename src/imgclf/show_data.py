@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.augmentation.base import augmented_images
+from imgclf.augmentation.base import AugmentationSettings, augmented_images
 from imgclf.datasets.base import Split, Splits, Target
 from imgclf.datasets.census import bytes_in_memory, class_counts, pixel_statistics
 from imgclf.datasets.pieces import image_bytes, spread
@@ -48,7 +48,7 @@ def show_data(
     screen = screen or Silent()
     loaded = load_experiment(str(config), overrides)
     if augmented:
-        check_augmentation(loaded)
+        check_augmentation(loaded, epoch)
     data = load_splits(loaded.experiment, data_dir, screen)
     if len(data.train) == 0:
         raise ImgclfError(f"{loaded.path}: the training split has no images")
@@ -64,12 +64,33 @@ def show_data(
     return found | {"pictures": [str(folder / name) for name in pictures]}
 
 
-def check_augmentation(loaded: LoadedExperiment) -> None:
-    """Raises ImgclfError where the experiment has no augmentation."""
-    if not loaded.experiment.augmentation:
-        raise ImgclfError(
-            f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
+def check_augmentation(loaded: LoadedExperiment, epoch: int) -> None:
+    """Raises ImgclfError where nothing is augmented in this epoch (from 1)."""
+    if not _augmentations(loaded.experiment, epoch):
+        stages = loaded.experiment.training.stages
+        whose = (
+            f"the list `augmentation` of the stage of epoch {epoch}"
+            if stages
+            else "the experiment's list `augmentation`"
         )
+        raise ImgclfError(f"{loaded.path}: has no augmentation to show", hint=f"{whose} is empty")
+
+
+def _augmentations(experiment: Experiment, epoch: int) -> tuple[AugmentationSettings, ...]:
+    """What the stage that this epoch (from 1) lies in changes images by: the last stage's after the end of training.
+
+    A stage that is measured in steps ends where the size of the data says, which is not known here: all epochs from
+    its first on count as its own.
+    """
+    last = 0
+    for stage in experiment.training.resolved_stages():
+        own = experiment.augmentation if stage.augmentation is None else stage.augmentation
+        if stage.epochs is None:
+            break
+        last += stage.epochs
+        if epoch <= last:
+            break
+    return tuple(own)
 
 
 def splits_by_name(data: Splits) -> dict[str, Split]:
@@ -174,7 +195,7 @@ def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
     pixels = rounded(shaped(data.train.pixels, image_fit(experiment.preprocessing)))
     indices = spread(len(pixels), AUGMENTED_IMAGES)
     images = pixels.take(indices)
-    changed = augmented_images(experiment.augmentation, images, indices, experiment.seed, epoch - 1)
+    changed = augmented_images(_augmentations(experiment, epoch), images, indices, experiment.seed, epoch - 1)
     titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
     return draw_pairs(images, changed, titles, f"Training images and what epoch {epoch} makes of them")
 

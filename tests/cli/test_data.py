@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from PIL import Image
 from imgclf.cli.data.texts import bytes_text
 
 Imgclf = Callable[..., Any]
+STAGES = "training.stages=[{epochs: 1, augmentation: [{name: shift, pixels: 2}]}, {epochs: 1, augmentation: []}]"
 PNG = b"\x89PNG"
 
 
@@ -185,6 +187,10 @@ def test_show_draws_augmented_images_of_an_epoch(imgclf: Imgclf, tmp_path: Path)
     ("arguments", "message"),
     [
         (["show", "lenet_digits", "--augmented"], "has no augmentation to show\nhint: the experiment's list"),
+        (
+            ["show", "lenet_digits", "--augmented", "--epoch", "2", "--set", STAGES],
+            "the list `augmentation` of the stage of epoch 2 is empty",
+        ),
         (["show", "lenet_digitz"], "did you mean lenet_digits"),
         (["check", "lenet_digits", "--set", "model.fliters=3"], 'unknown key; did you mean "filters"?'),
     ],
@@ -206,3 +212,28 @@ def test_a_folder_that_cannot_be_written_is_told(imgclf: Imgclf) -> None:
 )
 def test_bytes_have_a_unit_that_keeps_them_short(count: float, text: str) -> None:
     assert bytes_text(count) == text
+
+
+@pytest.mark.slow  # imports TensorFlow, and draws a picture of 48 images
+def test_show_draws_what_the_stage_of_the_epoch_makes_of_images(imgclf: Imgclf, tmp_path: Path) -> None:
+    options = ("--save", tmp_path, "--set", STAGES, "--augmented")
+    assert imgclf("data", "show", "lenet_digits", *options).status == 0
+    assert (tmp_path / "augmented.png").read_bytes().startswith(PNG)
+
+
+def test_check_tells_empty_classes_and_names_of_any_bytes(imgclf: Imgclf, tmp_path: Path) -> None:
+    data = tmp_path / "animals"
+    for number, image in enumerate(soft(20, 0)):
+        folder = data / ("cat", "dog")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    (data / "bird").mkdir()
+    Path(os.fsdecode(os.fsencode(data / "cat") + b"/\xff.jpg")).write_bytes(b"no image")
+    config = tmp_path / "mine.yaml"
+    config.write_text(f"dataset: {{name: image_folder, path: {data}}}\nmodel: perceptron\n")
+    found = json.loads(imgclf("data", "check", config, "--json", "--save", tmp_path).out)
+    assert any(note.startswith("without any image, so no class: bird") for note in found["notes"])
+    assert found["unreadable"][0]["file"].endswith("\\xff.jpg")
+    answer = imgclf("data", "check", config, "--save", tmp_path)
+    assert "data: without any image, so no class: bird" in answer.out
+    assert "\\xff.jpg: " in answer.out

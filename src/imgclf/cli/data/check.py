@@ -48,6 +48,8 @@ def _print(found: dict[str, Any]) -> None:
     from imgclf.cli.data.texts import shape_text
     from imgclf.cli.results import line
 
+    for note in found["notes"]:
+        line(f"data: {note}")
     images = ", ".join(f"{split} {count:,}" for split, count in found["images"].items())
     line(f"images: {images}, {shape_text(found['image_shape'])}, {found['dtype']}")
     _print_list("unreadable files", [f"{one['file']}: {one['reason']}" for one in found["unreadable"]])

@@ -43,7 +43,7 @@ def download(
         raise ImgclfError(
             f"{dataset.value} {message}", hint="imgclf data download quickdraw --classes 'cat,alarm clock'"
         )
-    with Terminal().working(debug) as screen:
+    with Terminal().working(debug, tensorflow=False) as screen:
         _download(dataset, wanted, DataPlaces(data_folder(data_dir), screen.progress))
 
 

@@ -32,7 +32,7 @@ def cats_vs_dogs(
     from imgclf.datasets.cats_vs_dogs import LIST, prepare_cats_vs_dogs
 
     folder = Path(target).expanduser()
-    with Terminal().working(debug) as screen:
+    with Terminal().working(debug, tensorflow=False) as screen:
         prepared = prepare_cats_vs_dogs(
             Path(source).expanduser(), folder, train=train, test=test, seed=seed, report_progress=screen.progress
         )

@@ -33,7 +33,7 @@ def show_data(
     from imgclf.show_data import show_data as run
 
     if augmented:
-        check_augmentation(loaded)
+        check_augmentation(loaded, epoch)
     with Terminal().working(debug, tensorflow=augmented) as screen:
         found = run(
             config,
