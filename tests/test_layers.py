@@ -40,7 +40,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "places": set(),
     "loading": {"datasets", "images", "experiment", "preprocessing", "places", "screen"},
     "trained": ROOMS | {"screen", "places", "startup", "loading"},
-    "opening": ROOMS | {"recording", "loading"},
+    "opening": ROOMS | {"recording"},
     "recording": ROOMS | {"screen", "places"},
     **dict.fromkeys(JOBS, ROOMS | OF_THE_JOBS | JOBS),
     "cli": {"experiment", "runs", "models", "datasets", "images", "evaluation", "reporting"} | JOBS | OF_THE_JOBS,

@@ -15,7 +15,7 @@ from imgclf.datasets.census import class_counts
 from imgclf.datasets.duplicates import NearPairs, Prints, equal_images, near_images, take_prints, usual_likeness
 from imgclf.datasets.rounded import rounded
 from imgclf.errors import ImgclfError
-from imgclf.experiment.load import load_experiment
+from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.images.perceptual import Likeness
 from imgclf.loading import load_splits
 from imgclf.runs.files import write_whole
@@ -57,7 +57,7 @@ def check_data(
     data = _read(load_splits(tolerant, data_dir, screen), screen)
     groups = [_Group(members) for members in equal_images(list(data.prints.values()))]
     near = list(_near(data))
-    found = _report(loaded.name, data, groups, near)
+    found = _report(loaded, data, groups, near)
     pairs = _pairs(data, groups, near)
     if pairs:
         path = pictures_folder(save, loaded.name) / "pairs.png"
@@ -109,20 +109,24 @@ def _near(data: _Data) -> Iterator[_Near]:
         yield _Near((first, second), near_images(pixels, prints, data.likeness))
 
 
-def _report(name: str, data: _Data, groups: list[_Group], near: list[_Near]) -> dict[str, Any]:
+def _report(loaded: LoadedExperiment, data: _Data, groups: list[_Group], near: list[_Near]) -> dict[str, Any]:
+    unreadable, images = len(data.loaded.unreadable()), sum(len(one) for one in data.splits.values())
     searched = [one.found.radius for one in near if one.found.radius is not None]
     found = {
-        "name": name,
+        "name": loaded.name,
+        "notes": list(data.loaded.notes),
         "image_shape": list(data.loaded.train.pixels.image_shape),
         "dtype": str(data.loaded.train.pixels.dtype),
-        "notes": list(data.loaded.notes),
         "images": {split: len(one) for split, one in data.splits.items()},
-        "unreadable": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.quarantine],
+        "refused": loaded.experiment.dataset.refuses(unreadable, images + unreadable),
+        "unreadable": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.unreadable()],
+        "unlabelled": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.unlabelled()],
         "exact_duplicates": [_group(data, group) for group in groups],
         "near_duplicates": [pair for one in near for pair in _near_pairs(data, one)],
         "near_search": {
             "correlation_at_least": data.likeness.alike,
             "bits_differ_at_most": min(searched) if len(searched) == len(near) else None,
+            "pairs_passed_over": sum(one.found.passed_over for one in near),
         },
         "shared": _shared(data, groups, near),
         "one_colour": [image for split in data.splits for image in _of_one_colour(data, split)],
@@ -194,12 +198,17 @@ def _targets(data: _Data) -> Iterator[dict[str, Any]]:
 
 def _warnings(found: dict[str, Any]) -> Iterator[str]:
     if found["unreadable"]:
-        yield f"{_count(found['unreadable'], 'unreadable file')} left out of the data"
+        limit = ", which is more than dataset.max_unreadable: no run starts" if found["refused"] else ""
+        yield f"{_count(found['unreadable'], 'unreadable file')} left out of the data{limit}"
+    if found["unlabelled"]:
+        yield f"left out of the data for want of a label: {len(found['unlabelled']):,}"
     for kind, repeated in (("equal", "exact_duplicates"), ("alike", "near_duplicates")):
         if differing := sum(one["labels_differ"] for one in found[repeated]):
             yield f"images that are {kind} have different labels: {differing:,} times; some of these labels are wrong"
     if found["near_search"]["bits_differ_at_most"] is None:
         yield "near duplicates were not looked for: too many images have the same hash"
+    if passed_over := found["near_search"]["pairs_passed_over"]:
+        yield f"so many images are alike that {passed_over:,} more pairs were not looked at"
     if found["one_colour"]:
         yield f"{_count(found['one_colour'], 'image')} of one colour: there is nothing to see on it"
     for target in found["targets"]:

@@ -18,7 +18,7 @@ from imgclf.evaluation.metrics import probabilities
 from imgclf.evaluation.report import build_report, join_reports
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import LISTED_BY_CHECK, load_splits, say_found
+from imgclf.loading import load_splits, say_left_out
 from imgclf.places import runs_folder
 from imgclf.runs.files import write_json, write_whole
 from imgclf.runs.folder import RunFolder
@@ -81,7 +81,7 @@ def evaluate(
     screen.say(f"evaluating {source.weights} on the {split} split")
     trained = open_trained(source, device, data_dir, screen)
     splits = load_splits(source.experiment, data_dir, screen)
-    say_found(splits, screen.say, LISTED_BY_CHECK)
+    say_left_out(splits, screen)
     is_same = _is_same_data(source, splits)
     if not is_same:
         screen.say(f"warning: {OTHER_DATA}")
@@ -93,7 +93,8 @@ def evaluate(
         screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.pixels)} images")
     variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("" if is_same else "-other-data")
     write_evaluation(source.run, evaluation, samples, variant)
-    screen.say(f"report and pictures are in {source.run.path}")
+    suffix = _suffix(split, variant)
+    screen.say(f"report{suffix}.json and pictures are in {source.run.path}")
     return evaluation.report | {"run": source.run.name}
 
 
@@ -150,7 +151,7 @@ def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, v
     from imgclf.reporting.curves import draw_curves
 
     report = {name: value for name, value in evaluation.report.items() if name != "run"}
-    suffix = ("" if report["split"] == "test" else f"-{report['split']}") + variant
+    suffix = _suffix(report["split"], variant)
     write_json(run.path / f"report{suffix}.json", report)
     parts = target_parts([one.target for one in evaluation.targets])
     for one in evaluation.targets:
@@ -164,6 +165,10 @@ def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, v
     write_whole(run.plots / "curves.png", draw_curves(run.read_metrics()))
     for number, position in enumerate(sample[:samples], 1):
         write_whole(run.path / f"samples{suffix}" / f"{number:03}.png", _labelled(evaluation, position))
+
+
+def _suffix(split: str, variant: str) -> str:
+    return ("" if split == "test" else f"-{split}") + variant
 
 
 def answers_text(evaluated: TargetEvaluation) -> str:

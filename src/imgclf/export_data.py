@@ -16,7 +16,7 @@ from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.rows import pieces
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
-from imgclf.loading import LISTED_BY_CHECK, load_splits, say_found
+from imgclf.loading import load_splits, say_left_out
 from imgclf.runs.files import replacing
 from imgclf.screen import Screen, Silent
 
@@ -53,7 +53,7 @@ def export_data(
     data_dir: str | Path | None = None,
     screen: Screen | None = None,
 ) -> Exported:
-    """Write the data of an experiment, as its data set gives them before preprocessing, into a new file.
+    """Write the data of an experiment, before normalisation and augmentation, into a new file.
 
     uint8 pixels are written as they are, float32 ones as float64 fractions, from which they come back bit by bit. The
     format is that of the file's ending unless ``form`` says it. Raises ImgclfError where the file is there already.
@@ -66,7 +66,9 @@ def export_data(
     if len(splits.targets) > 1:
         named = ", ".join(target.name for target in splits.targets)
         raise ImgclfError(f"{config}: must have one label column to be exported; got {named}")
-    say_found(splits, screen.say, LISTED_BY_CHECK)
+    for note in splits.notes:
+        screen.say(f"data    {note}")
+    say_left_out(splits, screen)
     parts = _parts(splits)
     arrays: dict[str, str] = {}
     with replacing(file) as temporary, _WRITERS[form](temporary) as writer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from imgclf.datasets.base import DataPlaces, Splits
@@ -11,8 +10,6 @@ from imgclf.images.fit import ImageFit
 from imgclf.places import cache_folder, data_folder
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.screen import Screen
-
-LISTED_BY_CHECK = "`imgclf data check` lists them"
 
 
 def load_splits(experiment: Experiment, data_dir: str | Path | None, screen: Screen) -> Splits:
@@ -24,13 +21,10 @@ def load_splits(experiment: Experiment, data_dir: str | Path | None, screen: Scr
     return experiment.dataset.load(places, experiment.seed)
 
 
-def say_found(splits: Splits, say: Callable[[str], None], listed: str) -> None:
-    """Say where the data was found and what is left out of it; ``listed`` says where unreadable files are named."""
-    for note in splits.notes:
-        say(f"data    {note}")
-    if splits.quarantine:
-        count = len(splits.quarantine)
-        say(f"        {count:,} unreadable {'file is' if count == 1 else 'files are'} left out: {listed}")
+def say_left_out(splits: Splits, screen: Screen) -> None:
+    """Tell the user of files that could not be read."""
+    if unreadable := splits.unreadable():
+        screen.say(f"data    {len(unreadable):,} unreadable files are left out, the first: {unreadable[0].file}")
 
 
 def image_fit(preprocessing: PreprocessingSettings) -> ImageFit:

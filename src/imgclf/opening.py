@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from imgclf.datasets.base import Splits
 from imgclf.experiment.load import LoadedExperiment, experiment_text
 from imgclf.experiment.schema import Experiment
-from imgclf.loading import say_found
 from imgclf.recording import Recorder
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
@@ -52,7 +51,8 @@ def write_start(
             "image_shape": list(splits.train.pixels.image_shape),
             "targets": [{"name": one.name, "class_names": list(one.class_names)} for one in splits.targets],
             "images": _counts(splits),
-            "unreadable": len(splits.quarantine),
+            "unreadable": len(splits.unreadable()),
+            "unlabelled": len(splits.unlabelled()),
         },
     )
 
@@ -64,8 +64,12 @@ def say_start(
     counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
     height, width, channels = model.input_shape[1:]
     classes = " + ".join(str(len(target.class_names)) for target in splits.targets)
-    say_found(splits, recorder.say, f"{run.quarantine} lists them")
+    for note in splits.notes:
+        recorder.say(f"data    {note}")
     recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
+    for left_out, what in ((splits.unreadable(), "unreadable files"), (splits.unlabelled(), "images without a label")):
+        if left_out:
+            recorder.say(f"        {len(left_out):,} {what} are left out: {run.quarantine} lists them")
     recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
     recorder.say(f"run     {run.path}")

@@ -23,6 +23,8 @@ from imgclf.loading import image_fit, load_splits
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
+from imgclf.training.loop import stage_steps
+from imgclf.training.settings import StageSettings
 
 SAMPLES, MOST_SAMPLES = 36, 100  # images in the grid: so many, or one of each class up to the second number
 AUGMENTED_IMAGES = 24
@@ -48,8 +50,9 @@ def show_data(
     screen = screen or Silent()
     loaded = load_experiment(str(config), overrides)
     if augmented:
-        check_augmentation(loaded, epoch)
-    data = load_splits(loaded.experiment, data_dir, screen)
+        check_augmentation(loaded)
+    tolerant = loaded.experiment.model_copy(update={"dataset": loaded.experiment.dataset.tolerant()})
+    data = load_splits(tolerant, data_dir, screen)
     if len(data.train) == 0:
         raise ImgclfError(f"{loaded.path}: the training split has no images")
     splits = splits_by_name(data)
@@ -64,33 +67,13 @@ def show_data(
     return found | {"pictures": [str(folder / name) for name in pictures]}
 
 
-def check_augmentation(loaded: LoadedExperiment, epoch: int) -> None:
-    """Raises ImgclfError where nothing is augmented in this epoch (from 1)."""
-    if not _augmentations(loaded.experiment, epoch):
-        stages = loaded.experiment.training.stages
-        whose = (
-            f"the list `augmentation` of the stage of epoch {epoch}"
-            if stages
-            else "the experiment's list `augmentation`"
+def check_augmentation(loaded: LoadedExperiment) -> None:
+    """Raises ImgclfError where no stage of the experiment has an augmentation."""
+    experiment = loaded.experiment
+    if not any(_augmentations_of(experiment, stage) for stage in experiment.training.resolved_stages()):
+        raise ImgclfError(
+            f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
         )
-        raise ImgclfError(f"{loaded.path}: has no augmentation to show", hint=f"{whose} is empty")
-
-
-def _augmentations(experiment: Experiment, epoch: int) -> tuple[AugmentationSettings, ...]:
-    """What the stage that this epoch (from 1) lies in changes images by: the last stage's after the end of training.
-
-    A stage that is measured in steps ends where the size of the data says, which is not known here: all epochs from
-    its first on count as its own.
-    """
-    last = 0
-    for stage in experiment.training.resolved_stages():
-        own = experiment.augmentation if stage.augmentation is None else stage.augmentation
-        if stage.epochs is None:
-            break
-        last += stage.epochs
-        if epoch <= last:
-            break
-    return tuple(own)
 
 
 def splits_by_name(data: Splits) -> dict[str, Split]:
@@ -119,7 +102,8 @@ def _described(
         "name": loaded.name,
         "dataset": loaded.experiment.dataset.name,
         "notes": list(data.notes),
-        "unreadable": len(data.quarantine),
+        "unreadable": len(data.unreadable()),
+        "unlabelled": len(data.unlabelled()),
         "image_shape": list(pixels.image_shape),
         "dtype": str(pixels.dtype),
         "splits": {
@@ -195,9 +179,24 @@ def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
     pixels = rounded(shaped(data.train.pixels, image_fit(experiment.preprocessing)))
     indices = spread(len(pixels), AUGMENTED_IMAGES)
     images = pixels.take(indices)
-    changed = augmented_images(_augmentations(experiment, epoch), images, indices, experiment.seed, epoch - 1)
+    augmentations = _augmentations_in(experiment, len(pixels), epoch)
+    changed = augmented_images(augmentations, images, indices, experiment.seed, epoch - 1)
     titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
     return draw_pairs(images, changed, titles, f"Training images and what epoch {epoch} makes of them")
+
+
+def _augmentations_in(experiment: Experiment, images: int, epoch: int) -> tuple[AugmentationSettings, ...]:
+    """The list of the stage that an epoch, counted from 1, lies in; after the last stage's end, its list."""
+    stages, ended = experiment.training.resolved_stages(), 0
+    for stage in stages:
+        ended += -(-stage_steps(stage, images) // max(1, images // stage.batch_size))
+        if epoch <= ended:
+            return _augmentations_of(experiment, stage)
+    return _augmentations_of(experiment, stages[-1])
+
+
+def _augmentations_of(experiment: Experiment, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
+    return experiment.augmentation if stage.augmentation is None else stage.augmentation
 
 
 def _class_text(data: Splits, index: int) -> str:

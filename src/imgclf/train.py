@@ -112,7 +112,10 @@ def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> N
     for stage in experiment.training.resolved_stages():
         if stage.batch_size > len(splits.train):
             found = f"the training split has {len(splits.train)} images"
-            raise ImgclfError(f"{path}: training.batch_size: {found}; a batch of {stage.batch_size} is larger")
+            raise ImgclfError(
+                f"{path}: training.batch_size: {found}; a batch of {stage.batch_size} is larger",
+                hint=f"set it to {len(splits.train)} or less; a step is made of whole batches",
+            )
         if stage.batch_size % len(devices.names):
             found = f"{stage.batch_size} images can't be shared evenly by {len(devices.names)} devices"
             raise ImgclfError(f"{path}: training.batch_size: {found}")
@@ -160,6 +163,9 @@ def _recorded(run: RunFolder, recorder: Recorder, started: float) -> Iterator[No
         status = "finished"
     except BaseException as error:
         status = "failed" if isinstance(error, Exception) else "interrupted"
+        if status == "interrupted":
+            kept = run.best_weights if run.best_weights.exists() else "no weights"
+            recorder.say(f"interrupted: {run.path} keeps the measurements so far and {kept}")
         raise
     finally:
         recorder.close()
@@ -244,7 +250,7 @@ def _finish(
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     chance = float(np.mean([1 / len(target.class_names) for target in splits.targets]))
-    diagnosis = diagnose(outcome.history, chance)
+    diagnosis = diagnose(outcome.history, chance, stopped_early=bool(outcome.stopped))
     run.update(
         ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,

@@ -187,10 +187,6 @@ def test_show_draws_augmented_images_of_an_epoch(imgclf: Imgclf, tmp_path: Path)
     ("arguments", "message"),
     [
         (["show", "lenet_digits", "--augmented"], "has no augmentation to show\nhint: the experiment's list"),
-        (
-            ["show", "lenet_digits", "--augmented", "--epoch", "2", "--set", STAGES],
-            "the list `augmentation` of the stage of epoch 2 is empty",
-        ),
         (["show", "lenet_digitz"], "did you mean lenet_digits"),
         (["check", "lenet_digits", "--set", "model.fliters=3"], 'unknown key; did you mean "filters"?'),
     ],

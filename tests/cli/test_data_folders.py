@@ -50,9 +50,27 @@ def test_a_check_lists_all_unreadable_files_also_where_no_run_would_start(
     assert refused.status == 2
     assert "3 of 15 files are unreadable, more than dataset.max_unreadable" in refused.err
     checked = imgclf("data", "check", config)
-    assert checked.status == 0, checked.err
+    assert checked.status == 1, checked.err
+    assert "more than dataset.max_unreadable: no run starts" in checked.out
     assert "unreadable files: 3" in checked.out
     assert all(str(file) in checked.out for file in broken)
+
+
+def test_a_check_tells_rows_without_a_label_from_unreadable_files(
+    imgclf: Imgclf, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    rows = [f"{path.name},{path.name[:3] if path.name != 'cat.0.png' else ''}" for path in photos.glob("*.png")]
+    (photos / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    config = tmp_path / "photos.yaml"
+    config.write_text(
+        f"dataset: {{name: image_folder, path: {photos}, csv: labels.csv, validation_size: 0.2}}\nmodel: perceptron\n"
+    )
+    checked = imgclf("data", "check", config)
+    assert checked.status == 0, checked.err
+    assert "unreadable files: 0" in checked.out
+    assert f"without a label: 1\n  {photos / 'cat.0.png'}: no label in label" in checked.out
+    assert "unlabelled" in imgclf("data", "show", config).out
 
 
 def test_the_cache_is_listed_and_cleared(

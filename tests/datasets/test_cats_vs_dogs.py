@@ -147,3 +147,20 @@ def test_a_target_that_holds_something_is_refused(kaggle: Path, tmp_path: Path) 
     (tmp_path / "out").write_text("a file")
     with pytest.raises(ImgclfError, match="out: is there already"):
         prepare(kaggle, tmp_path / "out")
+
+
+def test_a_name_made_of_a_folders_takes_no_files_place(tmp_path: Path, write_image: WriteImage) -> None:
+    for number, name in enumerate(["x/cat.1.png", "y/cat.1.png", "cat-x-cat.1.png", "X/cat.1.png"]):
+        write_image(tmp_path / "in" / "cat" / name, number)
+        write_image(tmp_path / "in" / "dog" / f"dog.{number}.png", 100 + number)
+    prepare(tmp_path / "in", tmp_path / "out", train=2, test=2)
+    with (tmp_path / "out" / "files.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["class"] == "cat"]
+    assert len({Path(row["file"]).name.lower() for row in rows}) == 4
+    assert all((tmp_path / "out" / row["file"]).read_bytes() == Path(row["source"]).read_bytes() for row in rows)
+
+
+def test_a_path_that_no_file_can_have_is_an_error(tmp_path: Path) -> None:
+    for source, target in ((tmp_path / ("x" * 300), tmp_path / "out"), (tmp_path, tmp_path / ("x" * 300))):
+        with pytest.raises(ImgclfError, match="xxx: "):
+            prepare(source, target)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from imgclf.datasets.file_tree import folder_tree, name_key
+from imgclf.datasets.file_tree import ON_DISK, ImageFile, folder_tree, name_key
 from imgclf.errors import ImgclfError
+from imgclf.images.decode import UnreadableImage
+from imgclf.images.fit import ImageFit
 
 WriteImage = Callable[..., Path]
 
@@ -80,3 +82,12 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir(mode=0)
     with pytest.raises(ImgclfError, match=r"a: cannot be listed: Permission denied"):
         folder_tree(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that fails when it is read, on Linux alone")
+def test_a_file_that_fails_while_it_is_read_is_unreadable() -> None:
+    file = ImageFile("mem", Path("/proc/self/mem"), (0, 0), ON_DISK)
+    with pytest.raises(UnreadableImage, match="cannot be read: Input/output error"):
+        file.digest()
+    with pytest.raises(UnreadableImage):
+        file.pixels_and_digest(ImageFit())

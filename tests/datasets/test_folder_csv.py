@@ -93,3 +93,29 @@ def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_bytes(b"file,colour\n\xff,red\n")
     with pytest.raises(ImgclfError, match="cannot be read as text in UTF-8"):
         csv_layout(tmp_path / "labels.csv", Columns("file", ("colour",), None), Tree(tmp_path, (), (), ()))
+
+
+def test_rows_without_a_file_name_are_quarantined(tmp_path: Path) -> None:
+    layout = read(tmp_path, "file,colour\na/1.jpg,red\n,blue\n  ,blue\nb/3.jpg,blue\n")
+    assert [one.file.name for one in layout.train] == ["a/1.jpg", "b/3.jpg"]
+    assert [one.reason for one in layout.quarantine] == [
+        "no file name (labels.csv, line 3)", "no file name (labels.csv, line 4)"
+    ]  # fmt: skip
+
+
+def test_what_has_no_label_is_no_unreadable_file(tmp_path: Path) -> None:
+    layout = read(tmp_path, "file,colour\na/1.jpg,red\n,blue\na/2.jpg,\na/9.jpg,red\n")
+    assert [one.kind for one in layout.quarantine] == ["label", "label", "file"]
+
+
+def test_two_files_that_are_one_name_are_refused(tmp_path: Path) -> None:
+    names = tuple(unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD"))
+    with pytest.raises(ImgclfError, match=r"two files have the name 'é\.jpg'"):
+        read(tmp_path, "file,colour\né.jpg,red\n", names)
+
+
+def test_two_columns_of_one_name_are_refused_where_they_are_read(tmp_path: Path) -> None:
+    with pytest.raises(ImgclfError, match="has more than one column colour"):
+        read(tmp_path, "file,colour,colour\na/1.jpg,red,blue\n")
+    layout = read(tmp_path, "file,note,colour,note\na/1.jpg,x,red,y\n")
+    assert [one.classes for one in layout.train] == [("red",)]

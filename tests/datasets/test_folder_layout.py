@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,67 @@ def test_two_folders_of_one_split_are_an_error() -> None:
 def test_a_folder_without_images_is_an_error() -> None:
     with pytest.raises(ImgclfError, match="photos: holds no image files"):
         find_layout(tree())
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("training_set", "validation_set", "test_set"),
+        ("TrainingSet", "ValidSet", "TestSet"),
+        ("train-images", "val-images", "testing data"),
+    ],
+)
+def test_usual_names_of_split_folders_are_known(train: str, validation: str, test: str) -> None:
+    layout = find_layout(
+        tree(f"{train}/cat/1.jpg", f"{train}/dog/2.jpg", f"{validation}/cat/3.jpg", f"{test}/dog/4.jpg")
+    )
+    assert classes(layout.train) == {f"{train}/cat/1.jpg": "cat", f"{train}/dog/2.jpg": "dog"}
+    assert classes(layout.validation) == {f"{validation}/cat/3.jpg": "cat"}
+    assert classes(layout.test) == {f"{test}/dog/4.jpg": "dog"}
+
+
+def test_a_split_folder_may_lie_in_one_of_its_own_name() -> None:
+    layout = find_layout(tree("training_set/training_set/cat/1.jpg", "training_set/training_set/dog/1.jpg"))
+    assert set(classes(layout.train).values()) == {"cat", "dog"}
+
+
+@pytest.mark.parametrize("beside", ["test", "val", "Test_Set"])
+def test_a_split_without_a_training_folder_is_no_class(beside: str) -> None:
+    names = ("cat/1.jpg", "dog/1.jpg", f"{beside}/1.jpg")
+    with pytest.raises(ImgclfError, match=f"{beside} has the name of a split, and no folder is the training") as caught:
+        find_layout(tree(*names))
+    assert "dataset.classes" in str(caught.value.hint)
+    assert set(classes(find_layout(tree(*names), listed=("cat", "dog", beside)).train).values()) == {
+        "cat", "dog", beside
+    }  # fmt: skip
+
+
+def test_train_and_test_between_class_folders_are_no_classes() -> None:
+    with pytest.raises(ImgclfError, match="test, train have the names of splits"):
+        find_layout(tree("bus/1.jpg", "car/1.jpg", "train/1.jpg", "test/1.jpg"))
+
+
+def test_folders_that_all_hold_the_same_folders_are_no_classes() -> None:
+    names = ("2019/cat/1.jpg", "2019/dog/1.jpg", "2020/cat/1.jpg", "2020/dog/1.jpg")
+    with pytest.raises(ImgclfError, match=r"each of 2019, 2020 holds the folders cat, dog"):
+        find_layout(tree(*names))
+    assert set(classes(find_layout(tree(*names), listed=("2019", "2020")).train).values()) == {"2019", "2020"}
+
+
+def test_one_folder_of_the_same_name_in_each_class_folder_is_part_of_the_class() -> None:
+    layout = find_layout(tree("cat/images/1.jpg", "dog/images/1.jpg"))
+    assert set(classes(layout.train).values()) == {"cat", "dog"}
+
+
+def test_a_class_that_has_a_splits_name_is_told() -> None:
+    layout = find_layout(tree("bus/1.jpg", "car/1.jpg", "train/1.jpg", "train/2.jpg"))
+    assert layout.notes == ("taken for a class: train",)
+
+
+def test_a_thousand_class_folders_are_laid_out_at_once() -> None:
+    names = [f"{label:04}/{number}.jpg" for label in range(1500) for number in range(4)]
+    files = tree(*names, folders=tuple(f"{label:04}" for label in range(1501)))
+    start = time.perf_counter()
+    layout = find_layout(files)
+    assert time.perf_counter() - start < 1.0
+    assert layout.empty_classes == ("1500",)

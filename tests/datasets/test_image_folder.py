@@ -64,7 +64,7 @@ def test_every_image_has_the_label_and_the_pixels_of_its_own_file(photos: Path, 
 
 
 def test_the_note_names_the_place_and_the_layout(photos: Path, tmp_path: Path) -> None:
-    assert load(photos, tmp_path).notes[0] == f"image_folder from {photos} (as given): one folder per class"
+    assert load(photos, tmp_path).notes[0] == f"image_folder from {photos}: one folder per class"
 
 
 def test_a_relative_path_is_looked_for_here_and_then_in_the_data_folder(
@@ -72,10 +72,12 @@ def test_a_relative_path_is_looked_for_here_and_then_in_the_data_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(photos, tmp_path / "data" / "photos")
-    assert f"{photos} (in the working directory)" in load("photos", tmp_path).notes[0]
+    assert f"{photos}:" in load("photos", tmp_path).notes[0]
     shutil.rmtree(photos)
-    assert f"{tmp_path / 'data' / 'photos'} (in the data folder)" in load("photos", tmp_path).notes[0]
-    with pytest.raises(ImgclfError, match=r"dataset\.path: fotos: not there; looked at .*/fotos and .*/data/fotos"):
+    assert f"{tmp_path / 'data' / 'photos'}:" in load("photos", tmp_path).notes[0]
+    with pytest.raises(
+        ImgclfError, match=r"dataset\.path: there is no .* fotos\n.*/fotos: not there\n.*/data/fotos: not"
+    ):
         load("fotos", tmp_path)
 
 
@@ -259,3 +261,33 @@ def test_what_is_passed_over_is_told(photos: Path, tmp_path: Path) -> None:
     note = next(note for note in load(photos, tmp_path).notes if "passed over" in note)
     assert "1 hidden (cat/Thumbs.db)" in note
     assert "1 no image by name and content (readme.txt)" in note
+
+
+@pytest.mark.parametrize("setting", ["path", "test_path", "csv"])
+def test_a_path_that_no_file_can_have_is_an_error(photos: Path, tmp_path: Path, setting: str) -> None:
+    settings = {"path": str(photos)} | {setting: "x" * 300}
+    with pytest.raises(ImgclfError, match=rf"dataset\.{setting}: there is no .*\n.*: cannot be reached: File name too"):
+        load(settings.pop("path"), tmp_path, **settings)
+
+
+@pytest.mark.parametrize("fit", [ImageFit(), ImageFit((12, 10), 3)])
+def test_where_no_file_can_be_read_twenty_are_named(photos: Path, tmp_path: Path, fit: ImageFit) -> None:
+    for number in range(10, 23):
+        shutil.copy(photos / "cat" / "0.png", photos / "cat" / f"{number}.png")
+    for path in photos.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(ImgclfError, match=r"none of the image files|no readable images") as caught:
+        load(photos, tmp_path, fit=fit, max_unreadable=1)
+    text = str(caught.value)
+    assert text.count("empty file") == 20
+    assert " 33:" in text
+    assert "and 13 more" in text
+
+
+def test_rows_without_a_label_are_no_unreadable_files(photos: Path, tmp_path: Path) -> None:
+    files = sorted(photos.rglob("*.png"))
+    rows = [f"{path.relative_to(photos)},{path.parent.name if number % 4 else ''}" for number, path in enumerate(files)]
+    (photos / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    splits = load(photos, tmp_path, csv="labels.csv", max_unreadable=0)
+    assert [one.file for one in splits.unlabelled()] == files[::4]
+    assert splits.unreadable() == ()

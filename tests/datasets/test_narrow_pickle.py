@@ -132,3 +132,9 @@ def test_random_damage_never_does_more_than_raise() -> None:
 def test_nothing_is_read_behind_the_end() -> None:
     stream = io.BytesIO(pickle.dumps({b"labels": [1]}, protocol=2) + b"cos\nsystem\n")
     assert read_narrow_pickle(stream.getvalue(), FILE) == {"labels": [1]}
+
+
+def test_a_key_of_tuples_in_tuples_is_refused_and_ends_no_process() -> None:
+    deep = b"\x80\x02}K\x01" + b"\x85" * 300_000 + b"K\x02s."
+    with pytest.raises(ImgclfError, match="a key of type tuple"):
+        read_narrow_pickle(deep, FILE)

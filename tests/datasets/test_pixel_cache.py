@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +20,8 @@ import pytest
 from PIL import Image
 
 from imgclf.datasets.file_tree import folder_tree
-from imgclf.datasets.pixel_cache import CachedImages, NotCached, cached_images, clear, list_entries
+from imgclf.datasets.pixel_cache import CachedImages, cached_images
+from imgclf.datasets.pixel_cache_entries import NotCached, clear, list_entries
 from imgclf.errors import WorkFailed
 from imgclf.images.fit import ImageFit
 
@@ -244,3 +248,95 @@ def test_the_manifest_is_plain_json(folder: Path, cache: Path) -> None:
     manifest = json.loads((ask(cache, folder).folder / "manifest.json").read_text())
     assert manifest["images"] == 40
     assert manifest["image_shape"] == [12, 10, 3]
+
+
+def test_a_file_that_could_not_be_read_is_taken_once_it_can_be(folder: Path, cache: Path) -> None:
+    path = folder / "5.png"
+    good, status = path.read_bytes(), path.stat()
+
+    def write(content: bytes) -> None:  # size and time stay, as when a file's permissions change
+        path.write_bytes(content)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    write(bytes(len(good)))
+    before = ask(cache, folder)
+    assert list(before.verdicts.unreadable) == [5]
+    write(good)
+    after = ask(cache, folder)
+    assert after.folder == before.folder
+    assert after.verdicts.unreadable == {}
+    assert np.array_equal(after.pixels[5], np.asarray(Image.open(path)))
+    assert "made anew, since 1 that could not be read before can be now" in after.note
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_without_permission_is_taken_once_it_has_it(folder: Path, cache: Path) -> None:
+    (folder / "5.png").chmod(0)
+    assert ask(cache, folder).verdicts.unreadable == {5: "cannot be opened: Permission denied"}
+    (folder / "5.png").chmod(0o644)
+    assert ask(cache, folder).verdicts.unreadable == {}
+
+
+def test_another_version_of_a_decoder_makes_another_entry(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ask(cache, folder).folder
+    version = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "simplejpeg" else version(name))
+    after = ask(cache, folder).folder
+    assert after != before
+    assert "simplejpeg 99.0" in json.loads((after / "manifest.json").read_text())["decoders"]
+
+
+def test_only_what_the_cache_writes_itself_is_no_error_of_the_run(folder: Path, cache: Path) -> None:
+    def closed_pipe(_what: str, _done: int, _total: int) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        cached_images(cache, folder, folder_tree(folder).images, FIT, closed_pipe)
+    assert entries(cache) == []
+
+
+def test_a_full_disk_is_no_cache(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_target: int, _content: object, _offset: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(NotCached, match="cannot be written: No space left on device"):
+        ask(cache, folder)
+    assert [path.name for path in (cache / "images").iterdir() if not path.name.endswith(".lock")] == []
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o755), (0o002, 0o775), (0o077, 0o700)])
+def test_who_may_read_an_entry_is_decided_by_the_umask(folder: Path, cache: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        entry = ask(cache, folder).folder
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(entry.stat().st_mode) == mode
+    for path in entry.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == mode & 0o666, path
+
+
+def test_an_entry_is_read_without_the_right_to_make_it(folder: Path, cache: Path) -> None:
+    from filelock import FileLock
+
+    entry = ask(cache, folder).folder
+    with FileLock(entry.with_name(f".{entry.name}.lock")):
+        assert ask(cache, folder).folder == entry
+
+
+def test_what_cannot_be_removed_is_told_and_not_counted(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_path: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    entry = ask(cache, folder).folder
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", refuse)
+        patched.setattr(os, "rmdir", refuse)
+        cleared = clear(cache)
+    assert (cleared.removed, cleared.freed_bytes, cleared.left) == (0, 0, (entry,))
+    assert clear(cache).removed == 1

@@ -94,3 +94,29 @@ def test_what_is_no_archive_is_refused_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "train.zip").write_bytes(b"PK\3\4 cut")
     with pytest.raises(ImgclfError, match=r"train\.zip: cannot be read as a zip archive"):
         zip_tree(tmp_path / "train.zip")
+
+
+def test_names_are_taken_as_paths(tmp_path: Path, image: bytes) -> None:
+    path = pack(tmp_path / "train.zip", {"./cat/0.png": image, "dog//1.png": image, "./.git/2.png": image})
+    tree = zip_tree(path)
+    assert [file.name for file in tree.images] == ["cat/0.png", "dog/1.png"]
+    assert [file.path for file in tree.images] == [path / "cat" / "0.png", path / "dog" / "1.png"]
+    assert all(file.content() == image and not file.has_changed() for file in tree.images)
+    assert tree.folders == ("cat", "dog")
+    assert [one.reason for one in tree.passed_over] == ["hidden"]
+
+
+@pytest.mark.parametrize("other", ["dog//0.png", "./dog/0.png"])
+def test_two_names_of_one_path_are_refused(tmp_path: Path, image: bytes, other: str) -> None:
+    path = pack(tmp_path / "train.zip", {"dog/0.png": image, other: image})
+    with pytest.raises(ImgclfError, match=r"holds two files of the name 'dog/0\.png'"):
+        zip_tree(path)
+
+
+def test_a_refused_archive_is_closed(tmp_path: Path, image: bytes) -> None:
+    path = pack(tmp_path / "train.zip", {"../0.png": image})
+    before = len(list(Path("/dev/fd").iterdir()))
+    with pytest.raises(ImgclfError) as caught:
+        zip_tree(path)
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    assert caught.value is not None  # whose traceback would keep the archive open

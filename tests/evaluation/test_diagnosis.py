@@ -101,3 +101,16 @@ def test_rows_without_validation_between_and_missing_training_accuracy_are_no_ob
     for row in UNDERFITS:
         rows += [{**row, "accuracy": None}, {**row, "validation_accuracy": None, "validation_loss": None}]
     assert diagnose(rows, chance=0.1).kind == "underfits"
+
+
+def test_a_run_that_stopped_early_is_not_told_to_train_longer() -> None:
+    assert diagnose(IMPROVES, chance=0.1).kind == "still improving"
+    stopped = diagnose(IMPROVES, chance=0.1, stopped_early=True)
+    assert stopped.kind != "still improving"
+    assert not any("Train longer" in advice for advice in stopped.advice)
+
+
+def test_a_loss_that_lies_above_its_lowest_is_no_improvement() -> None:
+    losses = [0.5, 0.2, 0.1, 0.14, 0.13, 0.12]  # on its way down again, but 30 % above its lowest
+    run = _history([0.9, 0.95, 0.96, 0.97, 0.975, 0.98], [0.9, 0.95, 0.96, 0.965, 0.97, 0.98], losses)
+    assert diagnose(run, chance=0.1).kind == "fits"

@@ -236,6 +236,13 @@ def test_16_bit_transparent_values_become_white(tmp_path: Path) -> None:
     assert decode(_file(tmp_path, plain), 1)[0, :2, 0].tolist() == [255, _to_8(grey)[0, 1, 0]]
 
 
+def test_16_bit_transparent_grey_takes_the_background(tmp_path: Path) -> None:
+    grey = _deep(5, 7, 1)
+    path = _file(tmp_path, _png16(grey, 0, _chunk(b"tRNS", grey[0, 0].astype(">u2").tobytes())))
+    assert decode(path, 1, background=(0, 0, 0))[0, :2, 0].tolist() == [0, _to_8(grey)[0, 1, 0]]
+    assert decode(path, 3, background=(1, 2, 3))[0, 0].tolist() == [1, 2, 3]
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_16_bit_colour_tiff_is_right_or_refused(tmp_path: Path, orientation: int) -> None:
     rgb = _deep(5, 7, 3)

@@ -29,10 +29,16 @@ def test_a_folder_gives_its_images_in_natural_order_and_names_what_it_left_out()
     found = image_files(["pictures"])
     assert _names(found.files) == ["1.jpg", "2.PNG", "10.png", "3.gif", "4.webp"]
     assert {path.name: reason for path, reason in found.skipped} == {
-        "notes.txt": "not an image's extension: '.txt'",
+        "notes.txt": "no image by name and content",
         ".hidden.png": "hidden file",
         ".git": "hidden folder",
     }
+
+
+def test_a_file_of_a_folder_that_starts_as_an_image_is_taken_whatever_its_name(folder: Path) -> None:
+    (folder / "scan").write_bytes(b"\x89PNG\r\n\x1a\n and more")
+    (folder / "photo.dat").write_bytes(b"\xff\xd8\xff\xe0")
+    assert {"scan", "photo.dat"} < set(_names(image_files(["pictures"]).files))
 
 
 @pytest.mark.usefixtures("folder")

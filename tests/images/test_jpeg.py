@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import errno
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from imgclf.images.decode import UnreadableImage, image_info, read_image
+from imgclf.images.fit import ImageFit
 from imgclf.images.jpeg import decode_sound_jpeg, plain_jpeg
 
 
@@ -59,7 +63,9 @@ def test_other_colours_and_anything_to_complain_of_are_left_to_others() -> None:
 def test_a_jpeg_with_exif_is_left_to_others_since_it_may_be_turned() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert plain_jpeg(io.BytesIO(jpeg("RGB", 40, 30, exif=exif))) is None
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    for turned in (jpeg("RGB", 40, 30, exif=exif), jpeg("RGB", 40, 30, xmp=xmp)):
+        assert plain_jpeg(io.BytesIO(turned)) is None
 
 
 def test_the_header_says_size_and_colours() -> None:
@@ -67,3 +73,17 @@ def test_the_header_says_size_and_colours() -> None:
         found = plain_jpeg(io.BytesIO(jpeg(mode, 40, 30)))
         assert found is not None
         assert (found.height, found.width, found.is_grey) == (30, 40, is_grey)
+
+
+def test_a_disk_that_fails_makes_an_unreadable_image(tmp_path: Path) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002 (of the base)
+            raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg("RGB", 20, 20))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "open", lambda _path, _mode: Failing())
+        for read in (lambda: read_image(path, ImageFit()), lambda: image_info(path)):
+            with pytest.raises(UnreadableImage, match="cannot be read: Input/output error"):
+                read()

@@ -54,7 +54,7 @@ def test_the_json_is_the_report_with_the_runs_name(imgclf: Imgclf, run: Path) ->
     assert printed == written
     assert {name for name, content in files(run).items() if before[name] != content} == set()
     assert "\ndevice  " in answer.err
-    assert f"report and pictures are in {run}" in answer.err
+    assert f"report.json and pictures are in {run}" in answer.err
 
 
 def test_another_split_has_files_of_its_own_and_samples_are_saved(imgclf: Imgclf, run: Path) -> None:

@@ -74,6 +74,8 @@ def test_an_interrupted_run_says_so_and_ends_with_its_status(
                 process.send_signal(number)
     assert process.returncode == status
     assert "interrupted\n" in seen
+    run = next(tmp_path.iterdir())
+    assert any(line.startswith(f"interrupted: {run} keeps the measurements so far") for line in seen)
     assert json.loads(next(tmp_path.glob("*/run.json")).read_text())["status"] == "interrupted"
 
 

@@ -121,8 +121,8 @@ def test_early_stopping_goes_back_to_the_weights_of_the_best_row(make_task: Make
     assert watcher.best_step == watcher.rows[best]["step"]
     assert not all(np.array_equal(*pair) for pair in zip(watcher.best, watcher.last, strict=True))
     assert outcome.stopped == [
-        f"stage 1 stopped early after {4 * (best + 3)} of 120 steps: "
-        f"validation_loss did not improve on {losses[best]:g} in 2 validations"
+        f"stopped early after epoch {best + 3} of 30: validation_loss did not improve on {losses[best]:g} in 2 "
+        "validations; the best weights, from before that, are restored"
     ]
 
 

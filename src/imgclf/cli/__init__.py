@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from types import FrameType
@@ -39,6 +40,8 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 the work failed, 2 the input is wrong, 130 or 143 interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
     debug = "--debug" in sys.argv
     try:
         app()

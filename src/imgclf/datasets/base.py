@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -115,10 +115,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A file of a data set that is left out, and why, without its name."""
+    """What is left out of a data set, and why, without its name: a file that cannot be read, or one without a label."""
 
     file: Path
     reason: str
+    kind: Literal["file", "label"] = "file"
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Splits:
 
     ``validation`` is None where ``validation_size`` is 0. ``fingerprint`` is the SHA-256 of the training and
     validation images and labels as they stand in the files. ``notes`` are lines for the user: where the data was found.
-    ``quarantine`` holds the files of all splits that could not be read.
+    ``quarantine`` holds the files of all splits that could not be read, and those without a label.
     """
 
     train: Split
@@ -138,6 +139,14 @@ class Splits:
     fingerprint: str
     notes: tuple[str, ...]
     quarantine: tuple[Quarantined, ...] = ()
+
+    def unreadable(self) -> tuple[Quarantined, ...]:
+        """The files that could not be read."""
+        return tuple(one for one in self.quarantine if one.kind == "file")
+
+    def unlabelled(self) -> tuple[Quarantined, ...]:
+        """What is left out for want of a label or a file's name."""
+        return tuple(one for one in self.quarantine if one.kind == "label")
 
 
 @dataclass(frozen=True)
@@ -184,6 +193,10 @@ class DatasetSettings(Settings):
     def tolerant(self) -> DatasetSettings:
         """The same data set, to be looked at: however many of its files are unreadable, they are listed."""
         return self
+
+    def refuses(self, unreadable: int, files: int) -> bool:  # noqa: ARG002 (data sets of one file have no limit)
+        """Whether no run starts where so many of the files are unreadable."""
+        return False
 
     @abstractmethod
     def load(self, places: DataPlaces, seed: int) -> Splits:

@@ -9,14 +9,16 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from imgclf.datasets.decoding import in_threads
-from imgclf.datasets.file_tree import ImageFile
+from imgclf.datasets.file_tree import ImageFile, composed
 from imgclf.datasets.folder_layout import flat_class
 from imgclf.datasets.folder_places import read_tree
+from imgclf.datasets.given import what_is_there
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.images.decode import UnreadableImage
 from imgclf.images.fit import ImageFit
@@ -64,8 +66,8 @@ def prepare_cats_vs_dogs(
     before, is left out. Raises ImgclfError where TARGET holds something, or there are too few images.
     """
     _check_target(target)
-    if not source.exists():
-        raise ImgclfError(f"{source}: no such folder or archive")
+    if (found := what_is_there(source)) not in ("folder", "file"):
+        raise ImgclfError(f"{source}: no such folder or archive: {found}")
     tree = read_tree(source)
     pools: dict[str, list[ImageFile]] = {"cat": [], "dog": []}
     without_class = []
@@ -81,9 +83,11 @@ def prepare_cats_vs_dogs(
 
 
 def _check_target(target: Path) -> None:
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    if target.exists() or target.is_symlink():
+    try:
+        taken = (target.exists() or target.is_symlink()) and not (target.is_dir() and not any(target.iterdir()))
+    except OSError as error:
+        raise ImgclfError(f"{target}: cannot be reached: {error.strerror or error}") from error
+    if taken:
         raise ImgclfError(
             f"{target}: is there already, and is no empty folder", hint="Name a folder that is not there."
         )
@@ -105,7 +109,7 @@ def _choose(
     for label, pool in pools.items():
         _check_enough(source, label, len(pool), len(pool), train + test)
     for number, (label, pool) in enumerate(pools.items()):
-        repeated = {name for name, count in Counter(_file_name(file) for file in pool).items() if count > 1}
+        names = _names(pool)
         of_class: list[Placed] = []
         for file, verdict in _judged(_shuffled(pool, seed, number)):
             problem = verdict if isinstance(verdict, str) else None
@@ -115,14 +119,32 @@ def _choose(
                 left_out.append(Placed(file, label, "", "", problem))
                 continue
             split = "train" if len(of_class) < train else "test"
-            name = file.name.replace("/", "-") if _file_name(file) in repeated else _file_name(file)
-            of_class.append(Placed(file, label, split, f"{split}/{label}/{name}"))
+            of_class.append(Placed(file, label, split, f"{split}/{label}/{names[file.name]}"))
             report_progress("choosing photographs", len(taken) + len(of_class), (train + test) * len(pools))
             if len(of_class) == train + test:
                 break
         _check_enough(source, label, len(of_class), len(pool), train + test)
         taken += of_class
     return taken, left_out
+
+
+def _names(pool: list[ImageFile]) -> dict[str, str]:
+    """A name for each file that no other has, also where capitals do not count: the file's own, or its folders' too."""
+    plain = Counter(_key(_file_name(file)) for file in pool)
+    names = {file.name: _file_name(file) for file in pool if plain[_key(_file_name(file))] == 1}
+    taken = set(plain)
+    for file in pool:
+        if file.name in names:
+            continue
+        joined = PurePosixPath(file.name.replace("/", "-"))
+        tries = (joined.name if number == 1 else f"{joined.stem}-{number}{joined.suffix}" for number in count(1))
+        names[file.name] = next(name for name in tries if _key(name) not in taken)
+        taken.add(_key(names[file.name]))
+    return names
+
+
+def _key(name: str) -> str:
+    return composed(name).casefold()
 
 
 def _check_enough(source: Path, label: str, found: int, files: int, asked: int) -> None:

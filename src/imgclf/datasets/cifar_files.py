@@ -73,6 +73,8 @@ class _Archive:
                 file = archive.extractfile(member)
                 assert file is not None
                 yield name, file.read()
+        if left:
+            raise ImgclfError(f"{self.path}: lacks {', '.join(sorted(left))}, which it held before", hint=GET_AGAIN)
 
     @contextmanager
     def _open(self) -> Iterator[tarfile.TarFile]:

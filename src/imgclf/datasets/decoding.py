@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels
-from imgclf.datasets.file_tree import ImageFile, few
+from imgclf.datasets.file_tree import ImageFile
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.images.decode import UnreadableImage
 from imgclf.images.fit import ImageFit
 from imgclf.settings import ImageShape
 
 DIGEST_BYTES = hashlib.sha256().digest_size
+LISTED = 20  # files that an error names
 FILES_A_TASK = 16  # a task for each file costs a tenth of decoding a small one
 TASKS_AHEAD = 4  # for each thread: bounds the memory of a million files
 
@@ -117,39 +118,51 @@ def complete_fit(files: Sequence[ImageFile], fit: ImageFit, root: Path) -> Image
     """
     if fit.size is not None and fit.channels is not None:
         return fit
-    if fit.size is None:
-        infos = [info for info in in_threads(_info, files) if info]
-        sizes = Counter((info[0], info[1]) for info in infos)
-        if len(sizes) > 1:
-            (first, many), (second, _) = sizes.most_common(2)
-            raise ImgclfError(
-                f"{root}: images are of {len(sizes)} sizes, such as {many:,} of {first[0]}x{first[1]} (height x width) "
-                f"and others of {second[0]}x{second[1]}",
-                hint="Set preprocessing.size to the height and width that all are to be brought to.",
-            )
-    else:
-        infos = _until_colour(files)
+    headers = _headers(files, until_colour=fit.size is not None)
+    infos = [one for one in headers if not isinstance(one, str)]
     if not infos:
-        raise ImgclfError(f"{root}: none of the image files can be read: {few([str(file.path) for file in files])}")
+        reasons = [f"{file.path}: {reason}" for file, reason in zip(files, headers, strict=True)]
+        raise ImgclfError(f"{root}: none of the image files can be read: {listed(reasons)}")
+    if fit.size is None:
+        _check_one_size(infos, root)
     return fit.completed((infos[0][0], infos[0][1], max(info[2] for info in infos)))
 
 
-def _until_colour(files: Sequence[ImageFile]) -> list[ImageShape]:
-    """Heights, widths and channels of the files up to the first of colour, or some more."""
-    infos: list[ImageShape] = []
-    start, count = 0, 1  # most often the first file is of colour
-    while start < len(files) and not any(info[2] == 3 for info in infos):
-        infos += [info for info in in_threads(_info, files[start : start + count]) if info]
-        start, count = start + count, 256
-    return infos
+def listed(texts: Sequence[str]) -> str:
+    """How many there are, and a line for each of the first."""
+    more = [f"and {len(texts) - LISTED:,} more"] if len(texts) > LISTED else []
+    return "\n  ".join([f"{len(texts):,}:", *texts[:LISTED], *more])
 
 
-def _info(file: ImageFile) -> ImageShape | None:
+def _headers(files: Sequence[ImageFile], *, until_colour: bool) -> list[ImageShape | str]:
+    """Heights, widths and channels of the files, or why they cannot be read; maybe up to the first of colour."""
+    found: list[ImageShape | str] = []
+    step = 1 if until_colour else len(files)  # most often the first file is of colour
+    while len(found) < len(files):
+        found += in_threads(_header, files[len(found) : len(found) + step])
+        step = 256
+        if until_colour and any(not isinstance(one, str) and one[2] == 3 for one in found):
+            break
+    return found
+
+
+def _header(file: ImageFile) -> ImageShape | str:
     try:
         info = file.info()
-    except UnreadableImage:
-        return None
+    except UnreadableImage as error:
+        return error.reason
     return info.height, info.width, 1 if info.is_grey else 3
+
+
+def _check_one_size(infos: Sequence[ImageShape], root: Path) -> None:
+    sizes = Counter((height, width) for height, width, _ in infos)
+    if len(sizes) > 1:
+        (first, many), (second, _) = sizes.most_common(2)
+        raise ImgclfError(
+            f"{root}: images are of {len(sizes)} sizes, such as {many:,} of {first[0]}x{first[1]} (height x width) "
+            f"and others of {second[0]}x{second[1]}",
+            hint="Set preprocessing.size to the height and width that all are to be brought to.",
+        )
 
 
 def decode_files(
@@ -178,6 +191,21 @@ def decode_files(
     if changed is not None:
         raise WorkFailed(f"{changed}: was changed while the files were decoded", hint="Start again.")
     return Verdicts(digests, dict(sorted(unreadable.items())))
+
+
+def judge_again(files: Sequence[ImageFile], fit: ImageFit, positions: Collection[int]) -> dict[int, str]:
+    """Why those of the files at ``positions`` that still cannot be read cannot, by position."""
+
+    def reason(position: int) -> str | None:
+        try:
+            files[position].pixels(fit)
+        except UnreadableImage as error:
+            return error.reason
+        return None
+
+    places = sorted(positions)
+    reasons = zip(places, in_threads(reason, places), strict=True)
+    return {position: why for position, why in reasons if why is not None}
 
 
 def in_threads(function: Callable[[Any], Result], items: Sequence[Any]) -> Iterator[Result]:

@@ -14,6 +14,7 @@ from imgclf.datasets.pieces import Report, images_a_piece, pieces, spread
 from imgclf.images.perceptual import Likeness, close_pairs, correlations, spectra
 
 SAMPLE = 2048  # training images that tell what is usual
+MOST_PAIRS = 100_000  # of two splits: frames of one film would give millions
 DIGEST_BYTES = 8  # of a million different images, two share one with a probability of 3e-8
 
 
@@ -34,12 +35,14 @@ class NearPairs:
     """Pairs of images of two splits that look alike and are not equal, the most alike first.
 
     ``pairs`` is int64 (pairs, 2), ``correlation`` float64 (pairs,). ``radius`` is how many of the 64 bits of the hash
-    differed at most in the pairs that were looked at; None where there were too many to look at any.
+    differed at most in the pairs that were looked at; None where there were too many to look at any. ``passed_over``
+    pairs of close hashes were too many to be looked at, of all of them evenly spread.
     """
 
     pairs: NDArray[np.int64]
     correlation: NDArray[np.float64]
     radius: int | None
+    passed_over: int = 0
 
 
 def usual_likeness(pixels: Pixels) -> Likeness:
@@ -84,10 +87,12 @@ def near_images(pixels: tuple[Pixels, Pixels], prints: tuple[Prints, Prints], li
     close = close_pairs(prints[0].hashes[ones], prints[1].hashes[others])
     pairs = np.stack([ones[close.pairs[:, 0]], others[close.pairs[:, 1]]], axis=1)
     pairs = pairs[prints[0].digests[pairs[:, 0]] != prints[1].digests[pairs[:, 1]]]
+    passed_over = max(0, len(pairs) - MOST_PAIRS)
+    pairs = pairs[spread(len(pairs), MOST_PAIRS)]
     correlation = _correlations(pixels, pairs)
     alike = np.flatnonzero(correlation >= likeness.alike)
     order = alike[np.argsort(-correlation[alike], kind="stable")]
-    return NearPairs(pairs[order], correlation[order], close.radius)
+    return NearPairs(pairs[order], correlation[order], close.radius, passed_over)
 
 
 def _digest(image: NDArray[np.generic]) -> int:

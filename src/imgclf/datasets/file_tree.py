@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
-from imgclf.images.decode import ImageInfo, image_info, read_content, read_image
+from imgclf.images.decode import ImageInfo, UnreadableImage, image_info, read_content, read_image
 from imgclf.images.find import IMAGE_EXTENSIONS, natural_parts
 from imgclf.images.fit import ImageFit
 from imgclf.images.signature import file_format
@@ -66,14 +66,17 @@ class ImageFile:
         return self.container.content(self)
 
     def digest(self) -> bytes:
-        """The SHA-256 of its bytes. Raises UnreadableImage or OSError."""
+        """The SHA-256 of its bytes. Raises UnreadableImage."""
         content = self.content()
         if content is not None:
             return hashlib.sha256(content).digest()
         digest = hashlib.sha256()
-        with self.path.open("rb", buffering=0) as stream:
-            while piece := stream.read(PIECE_BYTES):
-                digest.update(piece)
+        try:
+            with self.path.open("rb", buffering=0) as stream:
+                while piece := stream.read(PIECE_BYTES):
+                    digest.update(piece)
+        except OSError as error:
+            raise UnreadableImage(self.path, f"cannot be read: {error.strerror or error}") from error
         return digest.digest()
 
     def has_changed(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from imgclf.datasets.base import Quarantined
 from imgclf.datasets.file_tree import ImageFile, Tree, composed, few
-from imgclf.datasets.folder_layout import SPLIT_FOLDERS, LabelledFile, Layout
+from imgclf.datasets.folder_layout import LabelledFile, Layout, split_of
 from imgclf.errors import ImgclfError
 
 DELIMITERS = (",", ";", "\t")
@@ -35,19 +35,26 @@ def csv_layout(path: Path, columns: Columns, tree: Tree) -> Layout:
     A row without a file or without a label goes into the quarantine. Raises ImgclfError where the file is no such
     table, a column is missing, a name leads out of the folder, a file stands in two rows, or a split is unknown.
     """
-    files = {composed(file.name): file for file in tree.images}
+    files = _by_name(tree)
     splits: dict[str, list[LabelledFile]] = {"train": [], "validation": [], "test": []}
     quarantine: list[Quarantined] = []
     rows: dict[str, int] = {}
     for line, row in _rows(path, columns):
+        split = _split(row[columns.split], path, line) if columns.split else "train"
+        where = f"({path.name}, line {line})"
+        if not row[columns.file].strip():
+            quarantine.append(Quarantined(tree.root, f"no file name {where}", "label"))
+            continue
         name = _name(row[columns.file], path, line)
         if name in rows:
             raise ImgclfError(f"{path}:{line}: {name!r} stands in line {rows[name]} already")
         rows[name] = line
-        split = _split(row[columns.split], path, line) if columns.split else "train"
-        problem = _problem(row, name, files, columns)
-        if problem:
-            quarantine.append(Quarantined(tree.root / name, f"{problem} ({path.name}, line {line})"))
+        gaps = [column for column in columns.labels if not row[column].strip()]
+        if name not in files:
+            reason = f"not there, or no image by name and content {where}"
+            quarantine.append(Quarantined(tree.root / name, reason))
+        elif gaps:
+            quarantine.append(Quarantined(tree.root / name, f"no label in {', '.join(gaps)} {where}", "label"))
         else:
             labels = tuple(composed(row[column].strip()) for column in columns.labels)
             splits[split].append(LabelledFile(files[name], labels))
@@ -62,6 +69,19 @@ def csv_layout(path: Path, columns: Columns, tree: Tree) -> Layout:
         target_names=columns.labels,
         quarantine=tuple(quarantine),
     )
+
+
+def _by_name(tree: Tree) -> dict[str, ImageFile]:
+    files: dict[str, ImageFile] = {}
+    for file in tree.images:
+        name = composed(file.name)
+        if name in files:
+            raise ImgclfError(
+                f"{tree.root}: two files have the name {name!r}, which differ only in how they write its accents",
+                hint="Rename one of them.",
+            )
+        files[name] = file
+    return files
 
 
 def _rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
@@ -81,6 +101,9 @@ def _rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
                 f"{path}: has no column {', '.join(missing)}; its first line names {', '.join(found) or 'none'}",
                 hint="dataset.file_column, label_columns and split_column name the columns.",
             )
+        twice = [name for name in columns.all() if found.count(name) > 1]
+        if twice:
+            raise ImgclfError(f"{path}: has more than one column {', '.join(twice)}")
         for row in reader:
             yield reader.line_num, {name: row[name] or "" for name in columns.all()}
     except csv.Error as error:
@@ -96,17 +119,10 @@ def _name(text: str, path: Path, line: int) -> str:
 
 
 def _split(text: str, path: Path, line: int) -> str:
-    split = SPLIT_FOLDERS.get(text.strip().lower())
+    split = split_of(text)
     if split is None:
         raise ImgclfError(f"{path}:{line}: the split must be train, validation or test; got {text!r}")
     return split
-
-
-def _problem(row: dict[str, str], name: str, files: dict[str, ImageFile], columns: Columns) -> str | None:
-    if name not in files:
-        return "not there, or no image by name and content"
-    gaps = [column for column in columns.labels if not row[column].strip()]
-    return f"no label in {', '.join(gaps)}" if gaps else None
 
 
 def _unlisted(files: dict[str, ImageFile], rows: dict[str, int]) -> tuple[str, ...]:

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import DataPlaces, Pixels, Quarantined, SelectedPixels, Split, Splits, Target
-from imgclf.datasets.decoding import FilePixels, StreamedPixels, Verdicts, complete_fit, decode_files
+from imgclf.datasets.decoding import FilePixels, StreamedPixels, Verdicts, complete_fit, decode_files, listed
 from imgclf.datasets.file_tree import ImageFile, Tree, composed, few, name_key
 from imgclf.datasets.folder_csv import Columns, csv_layout
 from imgclf.datasets.folder_layout import LabelledFile, Layout, find_layout, one_split
-from imgclf.datasets.folder_places import find_path, read_tree
-from imgclf.datasets.pixel_cache import NotCached, cached_images
+from imgclf.datasets.folder_places import OTHER_PLACE, find_place, read_tree
+from imgclf.datasets.given import find_given, what_is_there
+from imgclf.datasets.pixel_cache import cached_images
+from imgclf.datasets.pixel_cache_entries import NotCached
 from imgclf.datasets.split import build_splits, limited_positions, stratified_split
 from imgclf.errors import ImgclfError
 
@@ -33,17 +35,20 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
 
     Raises ImgclfError where it is not found, has no known layout, or more files are unreadable than may be.
     """
-    root, note = find_path(settings.path, places, "dataset.path")
+    root = find_place(settings.path, places, "path")
     layout, notes = _read_layout(settings, places, root)
     targets = _targets(settings, layout, root)
     notes += _unused_classes(settings, layout)
     parts = _parts(settings, layout, targets)
     decoded = _decode(parts, root, places)
     quarantine = (*layout.quarantine, *decoded.quarantine())
-    _check_unreadable(quarantine, len(decoded.files) + len(layout.quarantine), settings, root)
+    unreadable = [one for one in quarantine if one.kind == "file"]
+    _check_unreadable(
+        unreadable, len(decoded.files) + len(unreadable) - len(decoded.verdicts.unreadable), settings, root
+    )
     train, test = decoded.split(parts.train), decoded.split(parts.test)
     validation = decoded.split(parts.validation) if parts.validation else None
-    _check_not_empty({"train": train, "validation": validation, "test": test}, root)
+    _check_not_empty({"train": train, "validation": validation, "test": test}, unreadable, root)
     return build_splits(
         settings.model_copy(update={"limit_per_class": None}),  # kept already, before anything was decoded
         seed,
@@ -52,7 +57,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
         load_test=lambda: test,
         test_images=len(test),
         targets=targets,
-        notes=(f"image_folder from {root} ({note}): {layout.title}", *notes, *layout.notes, decoded.note),
+        notes=(f"image_folder from {root}: {layout.title}", *notes, *layout.notes, decoded.note),
         digest=decoded.fingerprint([parts.train, *([parts.validation] if parts.validation else [])]),
         quarantine=quarantine,
     )
@@ -60,25 +65,26 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
 
 def _read_layout(settings: ImageFolder, places: DataPlaces, root: Path) -> tuple[Layout, list[str]]:
     tree = read_tree(root)
-    layout = _csv_layout(settings, places, tree) if settings.csv else find_layout(tree)
+    layout = _csv_layout(settings, places, tree) if settings.csv else find_layout(tree, settings.classes)
     notes = [tree.describe_passed_over()]
     for split, path in (("validation", settings.validation_path), ("test", settings.test_path)):
         if path is None:
             continue
         if getattr(layout, split) is not None:
             raise ImgclfError(f"dataset.{split}_path: {root} brings a {split} split of its own")
-        place, where = find_path(path, places, f"dataset.{split}_path")
+        place = find_place(path, places, f"{split}_path")
         other = read_tree(place)
         files = one_split(other)
         layout = replace(layout, validation=files.train) if split == "validation" else replace(layout, test=files.train)
-        notes += [f"{split} from {place} ({where}): {files.title}", other.describe_passed_over(), *files.notes]
+        notes += [f"{split} from {place}: {files.title}", other.describe_passed_over(), *files.notes]
     return layout, [note for note in notes if note]
 
 
 def _csv_layout(settings: ImageFolder, places: DataPlaces, tree: Tree) -> Layout:
     assert settings.csv is not None
     inside = tree.root / settings.csv
-    path = inside if inside.is_file() else find_path(settings.csv, places, "dataset.csv")[0]
+    found = what_is_there(inside) == "file"
+    path = inside if found else find_given(settings.csv, places.data_dir, "file", "csv", OTHER_PLACE).absolute()
     return csv_layout(path, Columns(settings.file_column, settings.label_columns, settings.split_column), tree)
 
 
@@ -223,7 +229,7 @@ def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
 
 
 def _check_unreadable(quarantine: Sequence[Quarantined], files: int, settings: ImageFolder, root: Path) -> None:
-    if len(quarantine) <= settings.max_unreadable * files:
+    if not settings.refuses(len(quarantine), files):
         return
     first = "; ".join(f"{one.file}: {one.reason}" for one in quarantine[:NAMED_FILES])
     more = f"; and {len(quarantine) - NAMED_FILES:,} more" if len(quarantine) > NAMED_FILES else ""
@@ -234,7 +240,8 @@ def _check_unreadable(quarantine: Sequence[Quarantined], files: int, settings: I
     )
 
 
-def _check_not_empty(splits: dict[str, Split | None], root: Path) -> None:
+def _check_not_empty(splits: dict[str, Split | None], unreadable: Sequence[Quarantined], root: Path) -> None:
     for name, split in splits.items():
         if split is not None and not len(split):
-            raise ImgclfError(f"{root}: the {name} split holds no readable images")
+            files = listed([f"{one.file}: {one.reason}" for one in unreadable])
+            raise ImgclfError(f"{root}: the {name} split holds no readable images; unreadable are {files}")

@@ -1,4 +1,4 @@
-"""Where the images of a folder data set lie: a folder or an archive, in one of two places."""
+"""Where the images of a folder data set lie: a folder or an archive."""
 
 from __future__ import annotations
 
@@ -6,26 +6,16 @@ from pathlib import Path
 
 from imgclf.datasets.base import DataPlaces
 from imgclf.datasets.file_tree import Tree, folder_tree
+from imgclf.datasets.given import find_given
 from imgclf.datasets.zip_tree import zip_tree
-from imgclf.errors import ImgclfError
 
 ARCHIVE = "train.zip"  # Kaggle's: taken where a folder holds no images but this
+OTHER_PLACE = "--data-dir or IMGCLF_DATA_DIR names another data folder."
 
 
-def find_path(path: str, places: DataPlaces, key: str) -> tuple[Path, str]:
-    """Where a path of the settings lies, and in whose words: the working directory first, then the data folder."""
-    given = Path(path).expanduser()
-    if given.is_absolute():
-        candidates = [(given, "as given")]
-    else:
-        candidates = [(Path.cwd() / given, "in the working directory"), (places.data_dir / given, "in the data folder")]
-    for candidate, where in candidates:
-        if candidate.exists():
-            return candidate.absolute(), where
-    tried = " and ".join(str(candidate.absolute()) for candidate, _ in candidates)
-    raise ImgclfError(
-        f"{key}: {path}: not there; looked at {tried}", hint="--data-dir or IMGCLF_DATA_DIR names another data folder."
-    )
+def find_place(path: str, places: DataPlaces, key: str) -> Path:
+    """Where a folder or archive of the settings lies: in the working directory, else in the data folder."""
+    return find_given(path, places.data_dir, "folder or file", key, OTHER_PLACE).absolute()
 
 
 def read_tree(root: Path) -> Tree:

@@ -7,8 +7,10 @@ from typing import Literal
 
 from imgclf.errors import ImgclfError
 
+Kind = Literal["folder", "file", "folder or file"]
 
-def find_given(path: str, data_dir: Path, kind: Literal["folder", "file"], key: str, obtain: str | None = None) -> Path:
+
+def find_given(path: str, data_dir: Path, kind: Kind, key: str, obtain: str | None = None) -> Path:
     """The path where it stands: a relative one in the working directory, else in the data folder.
 
     ``key`` names the setting. Raises ImgclfError with every place that was looked at; ``obtain`` says how to get what
@@ -16,14 +18,15 @@ def find_given(path: str, data_dir: Path, kind: Literal["folder", "file"], key: 
     """
     given = Path(path).expanduser()
     places = list(dict.fromkeys([given, data_dir / given]))
-    found = [_what_is_there(place) for place in places]
-    if kind in found:
-        return places[found.index(kind)]
+    found = [what_is_there(place) for place in places]
+    for place, what in zip(places, found, strict=True):
+        if what in kind.split(" or "):
+            return place
     looked = [f"  looked at {place.absolute()}: {what}" for place, what in zip(places, found, strict=True)]
     raise ImgclfError("\n".join([f"dataset.{key}: there is no {kind} {path}", *looked]), hint=obtain)
 
 
-def _what_is_there(place: Path) -> str:
+def what_is_there(place: Path) -> str:
     """ "folder", "file", or why it is neither."""
     try:
         if place.is_dir():

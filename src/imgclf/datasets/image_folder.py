@@ -13,8 +13,8 @@ from imgclf.settings import Misfit
 class ImageFolder(DatasetSettings):
     """Image files: a folder per class, split folders above them, flat names (cat.0.jpg), a zip of these, or a CSV.
 
-    JPEG, PNG, BMP, WebP, TIFF and GIF, by content; decoded once into a cache on the disk, or streamed where it has no
-    room.
+    JPEG, PNG, BMP, WebP, TIFF, GIF and, where Pillow has it, AVIF, by content; decoded once into a cache on the disk,
+    or streamed where it has no room.
     """
 
     name: Literal["image_folder"] = Field(
@@ -82,6 +82,9 @@ class ImageFolder(DatasetSettings):
 
     def tolerant(self) -> ImageFolder:
         return self.model_copy(update={"max_unreadable": 1.0})
+
+    def refuses(self, unreadable: int, files: int) -> bool:
+        return unreadable > self.max_unreadable * files
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.folder_loading import load_image_folder

@@ -117,7 +117,9 @@ class _Machine:
             _as(list, stack[-1]).extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             items = self._since_mark() if name == "SETITEMS" else self._pop(2)
-            _as(dict, stack[-1]).update(zip(items[::2], items[1::2], strict=True))
+            # Judged before they are hashed, which recurses into tuples without a bound.
+            keys = [_plain_key(key) for key in items[::2]]
+            _as(dict, stack[-1]).update(zip(keys, items[1::2], strict=True))
         elif name in ("GLOBAL", "STACK_GLOBAL"):
             stack.append(_name(argument if name == "GLOBAL" else " ".join(self._pop(2))))
         elif name == "REDUCE":
@@ -165,7 +167,7 @@ def _called(called: Any, arguments: Any) -> Any:
     if name == _ENCODE and len(arguments) == 2 and arguments[1] in ("latin1", "latin-1"):
         encoded: bytes = _as(str, arguments[0]).encode("latin-1")
         return encoded
-    raise _RefusedError(f"a call of {name.replace(' ', '.') or called!r}")
+    raise _RefusedError(f"a call of {name.replace(' ', '.') or type(called).__name__}")
 
 
 def _build(target: Any, state: Any) -> None:
@@ -182,9 +184,9 @@ def _build(target: Any, state: Any) -> None:
 
 
 def _finished(value: Any) -> Any:
-    """The value with its arrays in their places; plain containers only, each no deeper than such files are."""
+    """The value with its arrays in their places."""
     if isinstance(value, dict):
-        return {_plain_key(key): _finished_item(item) for key, item in value.items()}
+        return {key: _finished_item(item) for key, item in value.items()}
     return _finished_item(value)
 
 

@@ -35,14 +35,15 @@ class ZipContainer:
     """An open archive; threads unpack one after the other, since they share one file position."""
 
     archive: zipfile.ZipFile
+    members: dict[str, zipfile.ZipInfo] = field(default_factory=dict)  # by their names without "./" and "//"
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def version(self, file: ImageFile) -> tuple[int, int]:
-        member = self.archive.getinfo(file.name)
+        member = self.members[file.name]
         return member.file_size, member.CRC
 
     def content(self, file: ImageFile) -> bytes:
-        member = self.archive.getinfo(file.name)
+        member = self.members[file.name]
         if member.file_size > MEMBER_LIMIT_BYTES:
             limit = f"more than the {MEMBER_LIMIT_BYTES:,} that are read at most"
             raise UnreadableImage(file.path, f"unpacks to {member.file_size:,} bytes, {limit}")
@@ -65,42 +66,49 @@ def zip_tree(path: Path) -> Tree:
         raise ImgclfError(
             f"{path}: cannot be read as a zip archive: {error}", hint="is its download complete?"
         ) from error
-    container = ZipContainer(archive)
+    try:
+        return _tree(ZipContainer(archive), path)
+    except BaseException:
+        archive.close()
+        raise
+
+
+def _tree(container: ZipContainer, path: Path) -> Tree:
     images: list[ImageFile] = []
     passed_over: list[PassedOver] = []
     folders: set[str] = set()
-    seen: set[str] = set()
-    for member in archive.infolist():
-        _check_member(member, path, seen)
-        above = PurePosixPath(member.filename).parents
+    for member in container.archive.infolist():
+        name = _checked_name(member, path)
         if member.is_dir():
-            folders.add(member.filename.rstrip("/"))
-        elif reason := _reason_against(member, container):
-            passed_over.append(PassedOver(member.filename, reason))
+            folders.add(name)
+            continue
+        if name in container.members:
+            raise ImgclfError(f"{path}: holds two files of the name {name!r}")
+        container.members[name] = member
+        if reason := _reason_against(name, member, container):
+            passed_over.append(PassedOver(name, reason))
         else:
-            folders.update(str(folder) for folder in above[:-1])
-            version = (member.file_size, member.CRC)
-            images.append(ImageFile(member.filename, path / member.filename, version, container))
-    return Tree(path, in_order(images), tuple(sorted(folders, key=name_key)), tuple(passed_over))
+            folders.update(str(folder) for folder in PurePosixPath(name).parents)
+            images.append(ImageFile(name, path / name, (member.file_size, member.CRC), container))
+    return Tree(path, in_order(images), tuple(sorted(folders - {"."}, key=name_key)), tuple(passed_over))
 
 
-def _check_member(member: zipfile.ZipInfo, path: Path, seen: set[str]) -> None:
+def _checked_name(member: zipfile.ZipInfo, path: Path) -> str:
+    """The member's name as a path: without "./" and "//"."""
     name = member.filename
     if name.startswith("/") or "\\" in name or ":" in name.split("/")[0] or ".." in name.split("/"):
         raise ImgclfError(f"{path}: holds {name!r}, a name that leads out of the archive", hint="Don't extract it.")
-    if name in seen:
-        raise ImgclfError(f"{path}: holds two files of the name {name!r}")
     if member.flag_bits & ENCRYPTED:
         raise ImgclfError(f"{path}: {name!r} is encrypted", hint="Extract it with its password, and give the folder.")
-    seen.add(name)
+    return str(PurePosixPath(name))
 
 
-def _reason_against(member: zipfile.ZipInfo, container: ZipContainer) -> str | None:
-    if any(is_hidden(part) for part in member.filename.split("/")):
+def _reason_against(name: str, member: zipfile.ZipInfo, container: ZipContainer) -> str | None:
+    if any(is_hidden(part) for part in name.split("/")):
         return HIDDEN
     if stat.S_ISLNK(member.external_attr >> 16):
         return LINK
-    return None if has_image_name(member.filename) or _starts_as_image(member, container) else NO_IMAGE
+    return None if has_image_name(name) or _starts_as_image(member, container) else NO_IMAGE
 
 
 def _starts_as_image(member: zipfile.ZipInfo, container: ZipContainer) -> bool:

@@ -6,7 +6,8 @@ The rules, in their order; "late" is the last third of the rows with validation,
 2. ``overfits``: late validation loss lies 10 % above its lowest before, and late training accuracy at least 0.02
    above validation accuracy.
 3. ``still improving``: late validation accuracy rises (least-squares line, over the whole of the late rows) by 5 % of
-   the error that is left and by at least 0.002, and late validation loss does not rise.
+   the error that is left and by at least 0.002, and late validation loss neither rises nor lies 10 % above its lowest
+   before. Not of a run that stopped early: it has found its end.
 4. ``overfits``: late training accuracy lies at least 0.05 above validation accuracy.
 5. ``underfits``: late training accuracy has come less than 70 % of the way from chance to 1.
 6. ``fits``: none of these.
@@ -83,10 +84,11 @@ class _Late:
         return None if self.training is None else self.training - self.validation
 
 
-def diagnose(history: list[dict[str, Any]], chance: float) -> Diagnosis:
+def diagnose(history: list[dict[str, Any]], chance: float, *, stopped_early: bool = False) -> Diagnosis:
     """What the rows of a run (epoch, loss, accuracy, validation_loss, validation_accuracy) say about its fit.
 
-    ``chance`` is the accuracy of guessing, 0 to 1. A value of None was not measured in that row.
+    ``chance`` is the accuracy of guessing, 0 to 1. A value of None was not measured in that row. ``stopped_early``:
+    early stopping ended the run.
     """
     validated = [row for row in history if row.get("validation_accuracy") is not None]
     if not validated:
@@ -95,15 +97,16 @@ def diagnose(history: list[dict[str, Any]], chance: float) -> Diagnosis:
         seen = f"Validation accuracy was measured {_times(len(validated))}, last {_last(validated)}."
         return Diagnosis("too short to tell", (seen,), _ADVICE["too short to tell"])
     late = _late(validated, chance)
-    kind = _kind(late)
+    kind = _kind(late, stopped_early)
     return Diagnosis(kind, _seen(late, chance), _advice(kind, late))
 
 
-def _kind(late: _Late) -> Kind:
-    gap = late.gap or 0.0
-    if (late.loss_above_lowest or 0.0) >= LOSS_ABOVE_LOWEST and gap >= SMALL_GAP:
+def _kind(late: _Late, stopped_early: bool) -> Kind:
+    gap, is_past_lowest = late.gap or 0.0, (late.loss_above_lowest or 0.0) >= LOSS_ABOVE_LOWEST
+    if is_past_lowest and gap >= SMALL_GAP:
         return "overfits"
-    if late.rise >= max(LEAST_RISE, RISE_OF_ERROR * (1 - late.validation)) and (late.loss_rise or 0.0) <= 0:
+    rises = late.rise >= max(LEAST_RISE, RISE_OF_ERROR * (1 - late.validation)) and (late.loss_rise or 0.0) <= 0
+    if rises and not is_past_lowest and not stopped_early:
         return "still improving"
     if gap >= LARGE_GAP:
         return "overfits"

@@ -13,6 +13,8 @@ import os
 import stat
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -125,7 +127,7 @@ def read_picture(path: Path, fit: ImageFit, *, content: bytes | None = None, pix
 
 
 def image_info(path: Path, *, content: bytes | None = None, pixel_limit: int = PIXEL_LIMIT) -> ImageInfo:
-    """Width, height and whether it is grey, from the header alone; raises UnreadableImage for what a header tells."""
+    """Width, height and whether it is grey, without decoding; raises UnreadableImage for what a header tells."""
     with _stream(path, content) as stream:
         if (jpeg := plain_jpeg(stream)) is not None and jpeg.height * jpeg.width <= pixel_limit:
             return ImageInfo(jpeg.width, jpeg.height, jpeg.is_grey)
@@ -134,17 +136,20 @@ def image_info(path: Path, *, content: bytes | None = None, pixel_limit: int = P
         return ImageInfo(width, height, image.mode in GREY_MODES)
 
 
-def _stream(path: Path, content: bytes | None) -> BinaryIO:
-    return _open_file(path) if content is None else io.BytesIO(content)
+@contextmanager
+def _stream(path: Path, content: bytes | None) -> Iterator[BinaryIO]:
+    """The file, or the bytes that are one; a disk or a network that fails is the file's fault alone."""
+    try:
+        with _open_file(path) if content is None else io.BytesIO(content) as stream:
+            yield stream
+    except OSError as error:
+        raise UnreadableImage(path, f"cannot be read: {error.strerror or error}") from error
 
 
 def read_content(path: Path) -> bytes | None:
     """A file's bytes; None where they are too many to be read at once. Raises UnreadableImage."""
-    with _open_file(path) as stream:
-        try:
-            return stream.read() if os.fstat(stream.fileno()).st_size <= MOST_BYTES else None
-        except OSError as error:
-            raise UnreadableImage(path, f"cannot be read: {error.strerror or error}") from error
+    with _stream(path, None) as stream:
+        return stream.read() if os.fstat(stream.fileno()).st_size <= MOST_BYTES else None
 
 
 def _open_file(path: Path) -> BinaryIO:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from imgclf.errors import ImgclfError
+from imgclf.images.signature import file_format
 
+START_BYTES = 512  # enough of a file to tell its format
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
 
 
@@ -26,9 +28,9 @@ class Found:
 def image_files(arguments: Sequence[str]) -> Found:
     """The image files that arguments name: each a file, a folder with all below it, or a pattern (``*.png``, ``**``).
 
-    A file that is named is taken whatever its extension; from a folder, and by a pattern without an extension, come
-    files with an image's extension, in natural order (2 before 10). A file that is reached twice is kept once. Raises
-    ImgclfError for an argument that matches nothing, or only files that are no images.
+    A file that is named is taken whatever it is; from a folder, and by a pattern without an extension, come files that
+    have an image's extension or start as an image does, in natural order (2 before 10). A file that is reached twice is
+    kept once. Raises ImgclfError for an argument that matches nothing, or only files that are no images.
     """
     files: dict[str, Path] = {}
     skipped: list[tuple[Path, str]] = []
@@ -123,11 +125,21 @@ def _sift(paths: Iterable[Path], *, any_extension: bool = False) -> Found:
 def _reason_to_skip(path: Path, any_extension: bool) -> str | None:
     if _is_hidden(path.name):
         return "hidden file"
-    if not any_extension and path.suffix.lower() not in IMAGE_EXTENSIONS:
-        return f"not an image's extension: {path.suffix!r}" if path.suffix else "no extension"
     if not path.exists():
         return "a link to nothing"
-    return None if path.is_file() else "a device or a pipe"
+    if not path.is_file():
+        return "a device or a pipe"
+    if any_extension or path.suffix.lower() in IMAGE_EXTENSIONS or _starts_as_an_image(path):
+        return None
+    return "no image by name and content"
+
+
+def _starts_as_an_image(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return file_format(stream.read(START_BYTES)) is not None
+    except OSError:
+        return False  # what can't be read is named as no image
 
 
 def _is_hidden(name: str) -> bool:
@@ -150,12 +162,10 @@ def natural_parts(name: str) -> list[tuple[int, str]]:
 
 def _nothing_found(argument: str, skipped: Sequence[tuple[Path, str]]) -> ImgclfError:
     if not skipped:
-        return ImgclfError(
-            f"{argument}: holds or matches no file", hint="quote a pattern only where it is right from here"
-        )
+        return ImgclfError(f"{argument}: holds or matches no file", hint=f"looked from {Path.cwd()}")
     path, reason = skipped[0]
     extensions = " ".join(IMAGE_EXTENSIONS)
     return ImgclfError(
         f"{argument}: no image file among {len(skipped)} files, the first: {path} ({reason})",
-        hint=f"image files are known by {extensions}; a file that is named itself is taken whatever its extension",
+        hint=f"from a folder come files that end in {extensions} or start as an image does",
     )

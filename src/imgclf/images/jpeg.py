@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _START = b"\xff\xd8\xff"
-_EXIF = b"Exif\x00"
+_TURNING = (b"Exif\x00", b"tiff:Orientation")  # EXIF and XMP, either of which may say how a picture is turned
 _COLOURS = ("Gray", "YCbCr", "RGB")
 MOST_BYTES = 2**28  # of a file that is read at once
 
@@ -23,7 +23,7 @@ class PlainJpeg(NamedTuple):
 
 
 def plain_jpeg(stream: BinaryIO) -> PlainJpeg | None:
-    """The file's header where it is a grey or RGB JPEG without EXIF, which might turn it; else None.
+    """The file's header where it is a grey or RGB JPEG and nothing in it might turn it; else None.
 
     Takes a microsecond, where Pillow takes a hundred.
     """
@@ -33,7 +33,7 @@ def plain_jpeg(stream: BinaryIO) -> PlainJpeg | None:
         return None
     stream.seek(0)
     content = stream.read()
-    if _EXIF in content:
+    if any(mark in content for mark in _TURNING):
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(content, strict=True)

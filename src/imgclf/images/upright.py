@@ -78,9 +78,10 @@ def _scale_grey16(image: ImageFile) -> Image.Image:
             )
         if tags.get(TIFF_PHOTOMETRIC) == TIFF_WHITE_IS_ZERO:
             grey = 65535 - grey
-    if transparent is not None:
-        grey[grey == transparent] = 65535
-    return Image.fromarray(_scale_16_to_8(grey))
+    levels = Image.fromarray(_scale_16_to_8(grey))
+    if transparent is None:
+        return levels
+    return Image.merge("LA", (levels, Image.fromarray(np.where(grey == transparent, 0, 255).astype(np.uint8))))
 
 
 def _scale_colour16(image: ImageFile, stream: BinaryIO) -> Image.Image:

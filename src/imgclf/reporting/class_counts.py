@@ -61,11 +61,14 @@ def _chosen(totals: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _name(axes: Axes, names: Sequence[str], totals: NDArray[np.int64], points: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     open_frame(axes)
     axes.grid(visible=False, axis="y")
     axes.set_yticks(range(len(names)), [shortened(name, NAME_CHARACTERS) for name in names], fontsize=points)
     axes.set_ylim(len(names) - 0.4, -0.6)  # the first class on top
     axes.set_xlim(0, max(1, int(totals.max())) * 1.08)  # room for the numbers
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("images")
     for place, total in enumerate(totals):

@@ -123,6 +123,8 @@ def _mark_best(axes: Axes, history: Sequence[Row], measure: str, unit: Unit) -> 
 
 
 def _scale(axes: Axes, measure: str, histories: list[Sequence[Row]]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     values = [
         value
         for history in histories
@@ -133,3 +135,7 @@ def _scale(axes: Axes, measure: str, histories: list[Sequence[Row]]) -> None:
         axes.set_ylim(top=min(axes.get_ylim()[1], 1.005))
     elif values and min(values) > 0 and max(values) / min(values) > LOG_SCALE_FROM:
         axes.set_yscale("log")
+        # The usual labels of a logarithmic axis are formulas, which are switched off.
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())

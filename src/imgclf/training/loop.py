@@ -163,11 +163,22 @@ def _fit_stage(
         outcome.history.append(row)
         _judge(task, stage, row, (done - 1) // steps_per_epoch, schedule, stopping, observer)
         if stage.early_stopping and stopping.stop:
-            reason = f"after {done} of {last} steps: {stopping.reason()}"
-            outcome.stopped.append(f"stage {number + 1} stopped early {reason}")
+            outcome.stopped.append(_stopped_early(task, number, stage, done, last, stopping))
             break
     _end_stage(task, stage, stopping, observer, outcome)
     return -(-done // steps_per_epoch)
+
+
+def _stopped_early(task: Task, number: int, stage: StageSettings, done: int, last: int, stopping: EarlyStopping) -> str:
+    """For the user: where a stage ended, why, and whose weights are kept."""
+    steps_per_epoch = len(task.train.labels) // stage.batch_size
+    ended = (
+        f"after {done} of {last} steps" if stage.steps else f"after epoch {done / steps_per_epoch:g} of {stage.epochs}"
+    )
+    which = f"stage {number + 1} " if len(task.stages) > 1 else ""
+    restores = stopping.settings.restore_best_weights and stopping.best is not None
+    kept = "; the best weights, from before that, are restored" if restores else ""
+    return f"{which}stopped early {ended}: {stopping.reason()}{kept}"
 
 
 def _judge(

@@ -20,10 +20,14 @@ class CommonSettings(Settings):
     """One stage of a run: what is trained, by which optimizer, how long."""
 
     epochs: Count | None = Field(
-        None, description="Passes over the training images. null: as `steps` says; where neither is given, 10."
+        None,
+        description="Passes over the training images, each without its last partial batch, whose images are others in "
+        "every epoch. null: as `steps` says; where neither is given, 10.",
     )
     steps: Count | None = Field(None, description="Batches to train on, instead of `epochs`.")
-    batch_size: Count = Field(128, description="Images a step, over all devices together.")
+    batch_size: Count = Field(
+        128, description="Images a step, over all devices together; at most as many as the training split has."
+    )
     optimizer: OptimizerUnion = Field(Adam(name="adam"), description="The optimizer, by its Keras name.")
     schedule: ScheduleUnion = Field(
         Constant(name="constant"), description="How the learning rate changes from the optimizer's `learning_rate` on."

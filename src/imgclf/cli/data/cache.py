@@ -9,7 +9,7 @@ import typer
 from imgclf.cli.options import Json
 
 if TYPE_CHECKING:
-    from imgclf.datasets.pixel_cache import Entry
+    from imgclf.datasets.pixel_cache_entries import Entry
 
 app = typer.Typer(
     help="Decoded image files, kept so that the next run starts at once; in $IMGCLF_CACHE_DIR, or the system's place.",
@@ -22,7 +22,7 @@ def list_cache(json: Json = False) -> None:
     """What is kept: source folder, images, size, date."""
     from imgclf.cli.results import print_json
     from imgclf.cli.tables import print_table, print_text
-    from imgclf.datasets.pixel_cache import list_entries
+    from imgclf.datasets.pixel_cache_entries import list_entries
     from imgclf.places import cache_folder
 
     folder = cache_folder()
@@ -39,21 +39,28 @@ def list_cache(json: Json = False) -> None:
 
 @app.command("clear")
 def clear_cache(json: Json = False) -> None:
-    """Remove everything that is kept; it is decoded again when it is needed. Image files themselves stay."""
+    """Remove everything that is kept; it is decoded again when it is needed. Image files themselves stay.
+
+    Exit status 1 when something could not be removed.
+    """
     from imgclf.cli.results import print_json
     from imgclf.cli.tables import print_text
-    from imgclf.datasets.pixel_cache import clear
+    from imgclf.datasets.pixel_cache_entries import clear
     from imgclf.places import cache_folder
 
     folder = cache_folder()
     cleared = clear(folder)
     if json:
-        busy = [str(path) for path in cleared.busy]
-        print_json({"removed": cleared.removed, "freed_bytes": cleared.freed_bytes, "busy": busy})
-        return
-    print_text(f"removed {cleared.removed:,} from {folder}: {_size(cleared.freed_bytes)}")
-    for path in cleared.busy:
-        print_text(f"kept {path}: a run is making it now")
+        busy, left = ([str(path) for path in paths] for paths in (cleared.busy, cleared.left))
+        print_json({"removed": cleared.removed, "freed_bytes": cleared.freed_bytes, "busy": busy, "left": left})
+    else:
+        print_text(f"removed {cleared.removed:,} from {folder}: {_size(cleared.freed_bytes)}")
+        for path in cleared.busy:
+            print_text(f"kept {path}: a run is making it now")
+        for path in cleared.left:
+            print_text(f"could not be removed: {path}")
+    if cleared.left:
+        raise typer.Exit(1)
 
 
 def _row(entry: Entry) -> list[str]:

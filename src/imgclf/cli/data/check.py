@@ -23,7 +23,8 @@ def check_data(
 ) -> None:
     """What is wrong in the data: unreadable files, duplicates, images of one colour, missing and rare classes.
 
-    Exit status 1 when the test split shares images with the training data (validation included), equal or alike.
+    Exit status 1 when the test split shares images with the training data (validation included), equal or alike, or
+    when so many files are unreadable that no run would start.
     """
     from imgclf.experiment.load import load_experiment
 
@@ -39,7 +40,7 @@ def check_data(
         print_json(found)
     else:
         _print(found)
-    if found["shared"]["exact"] or found["shared"]["near"]:
+    if found["shared"]["exact"] or found["shared"]["near"] or found["refused"]:
         raise typer.Exit(1)
 
 
@@ -53,6 +54,8 @@ def _print(found: dict[str, Any]) -> None:
     images = ", ".join(f"{split} {count:,}" for split, count in found["images"].items())
     line(f"images: {images}, {shape_text(found['image_shape'])}, {found['dtype']}")
     _print_list("unreadable files", [f"{one['file']}: {one['reason']}" for one in found["unreadable"]])
+    if found["unlabelled"]:
+        _print_list("without a label", [f"{one['file']}: {one['reason']}" for one in found["unlabelled"]])
     _print_list("groups of equal images", [_group_text(group) for group in _across_first(found["exact_duplicates"])])
     _print_list(_near_heading(found["near_search"]), [_near_text(pair) for pair in found["near_duplicates"]])
     _print_list("images of one colour", [image_text(image) for image in found["one_colour"]])

@@ -30,9 +30,9 @@ def export(
     data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:
-    """Write the images, labels and class names of a config's splits, before preprocessing, as arrays in one file.
+    """Write the images, labels and class names of a config's splits as arrays in one file.
 
-    Prints the `dataset:` section of an experiment that loads them back.
+    Image files are written at the experiment's size. Prints the `dataset:` section that loads them back.
     """
     from imgclf.cli.results import line
     from imgclf.cli.screen import Terminal

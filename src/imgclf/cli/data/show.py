@@ -33,7 +33,7 @@ def show_data(
     from imgclf.show_data import show_data as run
 
     if augmented:
-        check_augmentation(loaded, epoch)
+        check_augmentation(loaded)
     with Terminal().working(debug, tensorflow=augmented) as screen:
         found = run(
             config,
@@ -95,6 +95,7 @@ def _entries(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("batch", f"{training['batch_size']} images: {batch}"),
         ("in memory", f"{bytes_text(training['bytes_in_memory'])} of pixels while it trains, the test images included"),
     ]
-    if found["unreadable"]:
-        entries.append(("unreadable", f"{found['unreadable']:,} files are left out; `imgclf data check` lists them"))
+    for kind in ("unreadable", "unlabelled"):
+        if found[kind]:
+            entries.append((kind, f"{found[kind]:,} files are left out; `imgclf data check` lists them"))
     return entries + [("picture", path) for path in found["pictures"]]
