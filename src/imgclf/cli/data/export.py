@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from imgclf.cli.data.options import Config
 from imgclf.cli.options import DataDir, Debug, Set
+from imgclf.errors import encodable
 
 
 class Format(str, Enum):
@@ -19,9 +21,7 @@ class Format(str, Enum):
 
 
 def export(
-    config: Annotated[
-        str, typer.Argument(metavar="CONFIG", help="An experiment file, or the name of a shipped config.")
-    ],
+    config: Config,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .h5, .hdf5 or .npz.")],
     format_: Annotated[
         Format | None, typer.Option("--format", help="Format (default: by the file's ending).", show_default=False)
@@ -54,4 +54,4 @@ def export(
     line()
     line("this section of an experiment loads it:")
     line()
-    print(yaml_text(done.section), end="")
+    print(encodable(yaml_text(done.section)), end="")
