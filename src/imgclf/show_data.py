@@ -180,6 +180,8 @@ def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
     indices = spread(len(pixels), AUGMENTED_IMAGES)
     images = pixels.take(indices)
     augmentations = _augmentations_in(experiment, len(pixels), epoch)
+    if not augmentations:
+        raise ImgclfError(f"--epoch {epoch}: the list `augmentation` of the stage of epoch {epoch} is empty")
     changed = augmented_images(augmentations, images, indices, experiment.seed, epoch - 1)
     titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
     return draw_pairs(images, changed, titles, f"Training images and what epoch {epoch} makes of them")
