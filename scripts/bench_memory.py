@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak anonymous memory of `imgclf train` on ten classes of 10,000 and of 100,000 drawings, one epoch each.
 
-    scripts/bench_memory.py [--drawings 10000 100000] [--folder /tmp/quickdraw_made] [--set KEY=VALUE ...]
+    scripts/bench_memory.py [--drawings 10000 100000] [--folder made] [--set KEY=VALUE ...]
 
 Makes the files with scripts/make_quickdraw.py where they are not there, trains the network of cnn_quickdraw with
 fewer filters (so that an epoch takes a minute or two), and reads RssAnon of the process from /proc every 20 ms, from

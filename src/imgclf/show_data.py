@@ -55,13 +55,16 @@ def show_data(
     data = load_splits(tolerant, data_dir, screen)
     if len(data.train) == 0:
         raise ImgclfError(f"{loaded.path}: the training split has no images")
+    augmentations = _augmentations_in(loaded.experiment, len(data.train), epoch)
+    if augmented and not augmentations:
+        raise ImgclfError(f"--epoch {epoch}: the list `augmentation` of the stage of epoch {epoch} is empty")
     splits = splits_by_name(data)
     counts = {name: class_counts(split, data.targets) for name, split in splits.items()}
     found = _described(loaded, data, splits, counts, screen)
     folder = pictures_folder(save, loaded.name)
     pictures = _pictures(data, counts)
     if augmented:
-        pictures["augmented.png"] = lambda: _augmented(loaded.experiment, data, epoch)
+        pictures["augmented.png"] = lambda: _augmented(loaded.experiment, augmentations, data, epoch)
     for name, draw in pictures.items():
         write_whole(folder / name, draw())
     return found | {"pictures": [str(folder / name) for name in pictures]}
@@ -173,15 +176,14 @@ def _some_of_each_class(labels: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.concatenate([positions[spread(len(positions), each)] for positions in places])
 
 
-def _augmented(experiment: Experiment, data: Splits, epoch: int) -> bytes:
+def _augmented(
+    experiment: Experiment, augmentations: tuple[AugmentationSettings, ...], data: Splits, epoch: int
+) -> bytes:
     from imgclf.reporting.grids import draw_pairs
 
     pixels = rounded(shaped(data.train.pixels, image_fit(experiment.preprocessing)))
     indices = spread(len(pixels), AUGMENTED_IMAGES)
     images = pixels.take(indices)
-    augmentations = _augmentations_in(experiment, len(pixels), epoch)
-    if not augmentations:
-        raise ImgclfError(f"--epoch {epoch}: the list `augmentation` of the stage of epoch {epoch} is empty")
     changed = augmented_images(augmentations, images, indices, experiment.seed, epoch - 1)
     titles = [((_class_text(data, index), None), ("augmented", None)) for index in indices]
     return draw_pairs(images, changed, titles, f"Training images and what epoch {epoch} makes of them")

@@ -195,10 +195,14 @@ def test_show_draws_augmented_images_of_an_epoch(imgclf: Imgclf, tmp_path: Path)
         (["check", "lenet_digits", "--set", "model.fliters=3"], 'unknown key; did you mean "filters"?'),
     ],
 )
-def test_mistakes_are_told_with_status_2(imgclf: Imgclf, arguments: list[str], message: str) -> None:
+def test_mistakes_are_told_with_status_2_before_anything_is_written(
+    imgclf: Imgclf, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     answer = imgclf("data", *arguments)
     assert (answer.status, answer.out) == (2, "")
     assert message in answer.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_told(imgclf: Imgclf) -> None:
