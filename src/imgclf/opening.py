@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from imgclf.datasets.base import Splits
 from imgclf.experiment.load import LoadedExperiment, experiment_text
 from imgclf.experiment.schema import Experiment
+from imgclf.models.heads import cut
 from imgclf.recording import Recorder
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.provenance import provenance
 from imgclf.training.devices import Devices
+from imgclf.training.trainable import set_trainable, trainable_text
 
 if TYPE_CHECKING:
     import keras
@@ -57,10 +59,27 @@ def write_start(
     )
 
 
+def stage_texts(experiment: Experiment, model: keras.Model) -> list[str]:
+    """What each stage trains, where that is not simply all. Raises ImgclfError where it names no layer."""
+    stages, head, texts = experiment.stages(), cut(model)[1], []
+    for number, stage in enumerate(stages, 1):
+        layers = set_trainable(model, head, stage.trainable, bool(stage.freeze_batch_normalization))
+        which = f"stage {number} trains" if len(stages) > 1 else "trains"
+        texts.append(f"{which} {trainable_text(layers, model)}")
+    is_plain = all(stage.trainable == "all" for stage in stages) and not experiment.model.starts_trained()
+    return [] if is_plain else texts
+
+
 def say_start(
-    recorder: Recorder, run: RunFolder, experiment: Experiment, splits: Splits, devices: Devices, model: keras.Model
+    recorder: Recorder,
+    run: RunFolder,
+    experiment: Experiment,
+    splits: Splits,
+    devices: Devices,
+    model: keras.Model,
+    stages: Sequence[str],
 ) -> None:
-    """Say what was found: data, counts, model, device, folder."""
+    """Say what was found: data, counts, model, what each stage trains, device, folder."""
     counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
     height, width, channels = model.input_shape[1:]
     classes = " + ".join(str(len(target.class_names)) for target in splits.targets)
@@ -71,6 +90,8 @@ def say_start(
         if left_out:
             recorder.say(f"        {len(left_out):,} {what} are left out: {run.quarantine} lists them")
     recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
+    for stage in stages:
+        recorder.say(f"        {stage}")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
     recorder.say(f"run     {run.path}")
 

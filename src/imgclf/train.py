@@ -24,8 +24,8 @@ from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import image_fit, load_splits
 from imgclf.models.cost import multiply_adds
-from imgclf.models.heads import build_model
-from imgclf.opening import now, say_start, write_start
+from imgclf.models.heads import build_model, cut
+from imgclf.opening import now, say_start, stage_texts, write_start
 from imgclf.places import runs_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
@@ -81,13 +81,14 @@ def train(
     devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
     _check_data(loaded, splits, devices)
     model = _build(loaded.experiment, splits, devices)
+    stages = stage_texts(loaded.experiment, model)
     experiment = _resolved(loaded.experiment, model, devices)
     run = create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())
     screen.log_to(run.log)
     recorder = Recorder(run, experiment.training, screen)
     with _recorded(run, recorder, started):
         write_start(run, loaded, experiment, splits, devices, model, overrides)
-        say_start(recorder, run, experiment, splits, devices, model)
+        say_start(recorder, run, experiment, splits, devices, model, stages)
         run.write_metrics([])
         fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
         preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)
@@ -200,9 +201,12 @@ def _task(
     fitting: ImageFit,
     preprocessing: Preprocessing,
 ) -> Task:
-    stages = experiment.training.resolved_stages()
+    stages = experiment.stages()
+    body, head = cut(model)
     return Task(
         model=model,
+        body=body,
+        head=head,
         strategy=devices.strategy,
         settings=experiment.training,
         stages=stages,
@@ -264,10 +268,7 @@ def _finish(
 
 def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, dict[str, list[str]]]:
     """The images' features, float32 (images, numbers), and by target their class names."""
-    import keras
-
-    body = keras.Model(task.model.inputs, task.model.layers[-1].input)
-    features = Forward(body, task.preprocessing.apply).logits(images.pixels)[0]
+    features = Forward(task.body, task.preprocessing.apply).logits(images.pixels)[0]
     labels = {
         target.name: [target.class_names[label] for label in images.labels[:, column]]
         for column, target in enumerate(splits.targets)

@@ -191,7 +191,7 @@ WEIGHTS = (
         ),
         (NET + "training:\n  stages:\n  - epochs: 101\n", "4: training.stages[0].epochs: past 100"),
         (
-            "model: {name: net, head: {kernel_initializer: he_norml}}\n",
+            "model: {name: net, head: {name: softmax, kernel_initializer: he_norml}}\n",
             '1: model.head.kernel_initializer: unknown name "he_norml"; did you mean "he_normal"?',
         ),
         ("model:\n  name: net\n  net:\n    filters: [3]\n", "3: model.net: unknown key; allowed: head, name, filters"),

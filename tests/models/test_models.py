@@ -158,7 +158,7 @@ def test_initialisers_and_activation_reach_the_layers() -> None:
             "activation": "elu",
             "kernel_initializer": {"name": "constant", "value": 0.5},
             "bias_initializer": {"name": "random_uniform", "minval": 2.0, "maxval": 3.0},
-            "head": {"kernel_initializer": {"name": "random_normal", "stddev": 1.0}},
+            "head": {"name": "softmax", "kernel_initializer": {"name": "random_normal", "stddev": 1.0}},
         }
     )
     model = build(settings)

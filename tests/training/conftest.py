@@ -79,7 +79,7 @@ def make_task() -> Callable[..., Task]:
         import keras
         import tensorflow as tf
 
-        from imgclf.models.heads import build_model
+        from imgclf.models.heads import build_model, cut
         from imgclf.training.precision import computing_in
 
         settings = TrainingSettings(
@@ -91,8 +91,11 @@ def make_task() -> Callable[..., Task]:
         with strategy.scope(), computing_in(settings.precision):
             network = build_model(model or Mlp(name="mlp", dense_units=(8,)), SHAPE, {"class": len(CLASSES)})
         stages = settings.resolved_stages()
+        body, head = cut(network)
         return Task(
             model=network,
+            body=body,
+            head=head,
             strategy=strategy,
             settings=settings,
             stages=stages,

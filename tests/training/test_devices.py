@@ -29,7 +29,7 @@ from imgclf.augmentation.mixup import Mixup
 from imgclf.augmentation.rotate import Rotate
 from imgclf.augmentation.shift import Shift
 from imgclf.datasets.base import ArrayPixels
-from imgclf.models.heads import build_model
+from imgclf.models.heads import build_model, cut
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.preprocessing.fit import fit as fit_preprocessing
@@ -67,12 +67,13 @@ def run(strategy, augmentations=()):
     settings = TrainingSettings(
         epochs=2, batch_size=16, steps_per_call=2, clip_norm=0.5, optimizer={"name": "sgd", "learning_rate": 0.5},
         tensorboard={"summaries_every": 3}, class_weight=(1.0, 2.0, 0.5),
+        weight_average={"decay": 0.5},
     )
     with strategy.scope():
         network = build_model(model, (8, 8, 1), {"class": 3})
     weights = ((np.array([1, 2, 0.5], np.float32),),)
-    task = Task(network, strategy, settings, settings.resolved_stages(), whitened, augmentations, split, split,
-                weights, 0)
+    stages = settings.resolved_stages()
+    task = Task(network, *cut(network), strategy, settings, stages, whitened, augmentations, split, split, weights, 0)
     history = fit(task, Watcher()).history
     return network, history
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgclf.training.loss import Loss, Mix
+from imgclf.training.loss import Focal, Loss, Mix
 
 
 def make_logits(images: int = 40, classes: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -70,3 +70,22 @@ def test_class_weights_of_mixed_images_weigh_each_label_with_its_share() -> None
     mass += (1 - own) * weights[partners] * log_probabilities[each, partners]
     found = Loss(0.0, (weights,))([logits], labels[:, None], Mix(partners[:, None], own))
     assert float(found) == pytest.approx(-mass.mean(), rel=1e-5)
+
+
+def test_the_focal_loss_is_that_of_keras() -> None:
+    import keras
+
+    logits, labels = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32) * 3, np.arange(20) % 4
+    theirs = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=1.5, from_logits=True)
+    expected = float(theirs(np.eye(4, dtype=np.float32)[labels], logits))
+    found = float(Loss(0.0, (None,), Focal(name="focal", gamma=1.5))([logits], labels[:, None].astype(np.int32)))
+    assert np.isclose(found, expected, rtol=1e-4)
+
+
+def test_the_focal_loss_of_a_certain_answer_has_a_finite_gradient() -> None:
+    import tensorflow as tf
+
+    logits = tf.Variable([[60.0, -60.0], [-60.0, 60.0]])
+    with tf.GradientTape() as tape:
+        loss = Loss(0.0, (None,), Focal(name="focal", gamma=0.5))([logits], np.zeros((2, 1), np.int32))
+    assert np.isfinite(tape.gradient(loss, logits).numpy()).all()

@@ -84,6 +84,16 @@ class Experiment(Settings):
             raise Misfits(problems)
         return self
 
+    def stages(self) -> tuple[StageSettings, ...]:
+        """The stages of the run, each complete, also with what the model decides."""
+        freeze = self.model.starts_trained()
+        return tuple(
+            stage.model_copy(update={"freeze_batch_normalization": freeze})
+            if stage.freeze_batch_normalization is None
+            else stage
+            for stage in self.training.resolved_stages()
+        )
+
     def digest(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 over everything that changes a result, but the seed.
 
@@ -137,8 +147,13 @@ def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
 
 
 def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[Misfit]:
-    """What does not fit between the classes of the data and the settings of the stages."""
-    return _once(
+    """What does not fit between the classes of the data and the head, or the settings of the stages."""
+    problems = [
+        Misfit(("model", "head"), f"{experiment.model.head.name} {message}")
+        for target in targets
+        if (message := experiment.model.head.problem(target.name, len(target.class_names)))
+    ]
+    return problems + _once(
         Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
         for stage in _stages(experiment.training)
         for message in check_class_weight(stage.settings.class_weight, [target.class_names for target in targets])

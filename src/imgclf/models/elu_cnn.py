@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from imgclf.models.base import (
-    GLOROT_UNIFORM,
-    ZEROS,
-    Activation,
-    Initializer,
-    ModelSettings,
-    batch_normalization,
-    dense_layers,
-)
+from imgclf.models.base import ModelSettings
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.layers import Activation, batch_normalization, dense_layers
 from imgclf.settings import Count, Fraction, ImageShape, Misfit, NonNegative
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from imgclf.models.base import GLOROT_UNIFORM, ZEROS, Activation, Initializer, ModelSettings, dense_layers
+from imgclf.models.base import ModelSettings
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.layers import Activation, dense_layers
 from imgclf.settings import Count, Fraction, ImageShape
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from imgclf.augmentation.base import AugmentationSettings, Draws
 from imgclf.evaluation.metrics import accuracy, cross_entropy
 from imgclf.inference import Forward, Takes
-from imgclf.preprocessing import Preprocessing
+from imgclf.preprocessing import Preprocessing, PreprocessingSettings
+from imgclf.training.average import Average, averaged
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk, Feed, Span, spans
 from imgclf.training.loss import Loss
@@ -22,12 +24,14 @@ from imgclf.training.schedules import RunningSchedule
 from imgclf.training.settings import StageSettings, TrainingSettings
 from imgclf.training.step import ChunkResult, Step
 from imgclf.training.stopping import EarlyStopping, EarlyStoppingSettings
+from imgclf.training.trainable import set_trainable
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 Row = dict[str, Any]
+AS_STORED = Preprocessing(PreprocessingSettings(scaling="none"))  # features are taken as they are
 MEASURED = ("loss", "accuracy", "validation_loss", "validation_accuracy")  # what stopping and schedules can watch
 
 
@@ -40,10 +44,24 @@ class Images:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """The features that a frozen body makes of the images, float32 (features,) each: what the head trains on."""
+
+    train: Images
+    validation: Images | None
+
+
+@dataclass(frozen=True)
 class Task:
-    """Everything that a run is made of but the observer of it."""
+    """Everything that a run is made of but the observer of it.
+
+    ``body`` and ``head`` are the two parts of ``model``, with the same layers. ``stored`` holds features for
+    stages that train the head alone, by number from 0.
+    """
 
     model: keras.Model
+    body: keras.Model
+    head: keras.Model
     strategy: tf.distribute.Strategy
     settings: TrainingSettings
     stages: tuple[StageSettings, ...]
@@ -53,6 +71,7 @@ class Task:
     validation: Images | None
     class_weights: tuple[tuple[NDArray[np.float32] | None, ...], ...]  # by stage, by target
     seed: int
+    stored: Mapping[int, Stored] = field(default_factory=dict)
 
 
 class Observer(Protocol):
@@ -93,11 +112,10 @@ def fit(task: Task, observer: Observer) -> Outcome:
     A step whose loss or gradient is not finite updates nothing and ends the run; the outcome names it.
     """
     outcome = Outcome()
-    forward = Forward(task.model, task.preprocessing.apply)
     total = sum(stage_steps(stage, len(task.train.labels)) for stage in task.stages)
     first_epoch = 0
     for number, stage in enumerate(task.stages):
-        first_epoch += _fit_stage(task, number, stage, first_epoch, total, forward, observer, outcome)
+        first_epoch += _fit_stage(task, number, stage, first_epoch, total, observer, outcome)
         if outcome.not_finite:
             break
     return outcome
@@ -110,20 +128,25 @@ def stage_steps(stage: StageSettings, images: int) -> int:
 
 def prepare(task: Task, number: int, stage: StageSettings) -> Step:
     """The compiled step of a stage, with an optimizer of its own; the layers are set to what the stage trains."""
-    set_trainable(task.model, stage.trainable)
+    set_trainable(task.model, task.head, stage.trainable, bool(stage.freeze_batch_normalization))
+    is_stored, only_head = number in task.stored, stage.trainable == "head"
+    model = task.head if only_head else task.model
     with task.strategy.scope():
         optimizer = stage.optimizer.build()
-        optimizer.build(task.model.trainable_variables)
+        optimizer.build(model.trainable_variables)
         scale = LossScale(task.settings.precision)
+        average = Average(model, stage.weight_average) if stage.weight_average else None
     return Step(
-        task.model,
+        model,
+        task.body if only_head and not is_stored else None,
         optimizer,
         stage,
-        Loss(stage.label_smoothing, task.class_weights[number]),
-        task.preprocessing,
+        Loss(stage.label_smoothing, task.class_weights[number], stage.loss),
+        AS_STORED if is_stored else task.preprocessing,
         augmentations_of(task, stage),
-        Seeds(task.model, task.seed),
+        Seeds(model, task.seed),
         scale,
+        average,
         task.strategy,
     )
 
@@ -134,17 +157,20 @@ def _fit_stage(
     stage: StageSettings,
     first_epoch: int,
     total: int,
-    forward: Forward,
     observer: Observer,
     outcome: Outcome,
 ) -> int:
     """Train one stage and return the number of epochs that it began."""
+    seen = task.stored.get(number) or Stored(task.train, task.validation)
     images, last, before = len(task.train.labels), stage_steps(stage, len(task.train.labels)), outcome.steps
     steps_per_epoch, since, done = images // stage.batch_size, Since(), 0
     step = prepare(task, number, stage)
+    forward = Forward(step.model if number in task.stored else task.model, step.preprocessing.apply)
     train, schedule = step.compiled(), stage.schedule.start()
     stopping = EarlyStopping(stage.early_stopping or EarlyStoppingSettings())
-    for chunk in _feed(task, stage).chunks(_spans(task.settings, last, steps_per_epoch, before, first_epoch)):
+    for chunk in _feed(task, stage, seen.train).chunks(
+        _spans(task.settings, last, steps_per_epoch, before, first_epoch)
+    ):
         if _due(task.settings.tensorboard.summaries_every, done):
             observer.summarise(step, chunk)
         rates = schedule.learning_rates(stage.optimizer.learning_rate, done, chunk.span.steps, steps_per_epoch, last)
@@ -159,12 +185,15 @@ def _fit_stage(
         if done < last and not _measure_now(task, done, steps_per_epoch):
             continue
         row = {"epoch": round(first_epoch + done / steps_per_epoch, 4), "step": outcome.steps, "stage": number + 1}
-        row |= {"learning_rate": float(rates[-1]), **since.take(), **_validate(forward, task.validation)}
-        outcome.history.append(row)
-        _judge(task, stage, row, (done - 1) // steps_per_epoch, schedule, stopping, observer)
+        with averaged(step.average):
+            row |= {"learning_rate": float(rates[-1]), **since.take(), **_validate(forward, seen.validation)}
+            outcome.history.append(row)
+            _judge(task, stage, row, (done - 1) // steps_per_epoch, schedule, stopping, observer)
         if stage.early_stopping and stopping.stop:
             outcome.stopped.append(_stopped_early(task, number, stage, done, last, stopping))
             break
+    if step.average is not None:
+        step.average.put()
     _end_stage(task, stage, stopping, observer, outcome)
     return -(-done // steps_per_epoch)
 
@@ -212,22 +241,16 @@ def _end_stage(task: Task, stage: StageSettings, stopping: EarlyStopping, observ
         observer.load_best(task.model)
 
 
-def _feed(task: Task, stage: StageSettings) -> Feed:
-    images = len(task.train.labels)
+def _feed(task: Task, stage: StageSettings, train: Images) -> Feed:
+    images = len(train.labels)
     order = Order(images, stage.batch_size, task.seed)
     draws = Draws(augmentations_of(task, stage), images, task.seed)
-    return Feed(task.train.pixels, task.train.labels, order, draws, stage.batch_size)
+    return Feed(train.pixels, train.labels, order, draws, stage.batch_size)
 
 
 def augmentations_of(task: Task, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
     """The stage's own list, or the experiment's."""
     return task.augmentations if stage.augmentation is None else stage.augmentation
-
-
-def set_trainable(model: keras.Model, trainable: str) -> None:
-    """Set which layers train: all, or only the heads."""
-    for layer in model.layers:
-        layer.trainable = trainable == "all" or layer.name.startswith("logits_")
 
 
 def _spans(settings: TrainingSettings, last: int, steps_per_epoch: int, before: int, first_epoch: int) -> list[Span]:

@@ -4,10 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from imgclf.settings import NonNegative, Settings
+
+
+class CrossEntropy(Settings):
+    """-log(p), where p is the probability of the true class."""
+
+    name: Literal["cross_entropy"] = Field(description="The negative logarithm of the true class's probability.")
+
+    def focus(self, losses: Any) -> Any:
+        """The losses themselves."""
+        return losses
+
+
+class Focal(Settings):
+    """-(1 - p)^gamma log(p): images that are answered well already count less (Lin et al., 2017, equation 4)."""
+
+    name: Literal["focal"] = Field(description="Cross-entropy in which images that are answered well count less.")
+    gamma: NonNegative = Field(2.0, description="How much less: the power of one minus the probability. 0: not at all.")
+
+    def focus(self, losses: Any) -> Any:
+        """The focal losses of images, given their cross-entropy (batch,)."""
+        import tensorflow as tf
+
+        # -expm1 keeps the digits of 1 - p where p is nearly 1; the power's gradient there needs a base above 0.
+        return tf.pow(tf.maximum(-tf.math.expm1(-losses), 1e-7), self.gamma) * losses
+
+
+LossUnion = Annotated[CrossEntropy | Focal, Field(discriminator="name")]
+CROSS_ENTROPY = CrossEntropy(name="cross_entropy")
 
 
 @dataclass(frozen=True)
@@ -37,6 +68,7 @@ class Loss:
 
     label_smoothing: float
     weights: tuple[NDArray[np.float32] | None, ...]
+    kind: CrossEntropy | Focal = CROSS_ENTROPY
 
     def __call__(self, logits: Sequence[Any], labels: Any, mix: Mix | None = None) -> Any:
         """Mean over the batch of the sum over the targets; logits: (batch, classes) each, labels: (batch, targets)."""
@@ -55,7 +87,7 @@ class Loss:
     def _target(self, logits: Any, labels: Any, weights: NDArray[np.float32] | None) -> Any:
         import tensorflow as tf
 
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        losses = self.kind.focus(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
         if self.label_smoothing:
             spread = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
             losses = (1 - self.label_smoothing) * losses + self.label_smoothing * spread

@@ -7,8 +7,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from imgclf.augmentation import AugmentationUnion
-from imgclf.settings import Count, Fraction, Misfit, Positive, Settings
+from imgclf.settings import Count, Fraction, Misfit, Positive, Settings, Text
+from imgclf.training.average import WeightAverage
 from imgclf.training.class_weights import ClassWeight
+from imgclf.training.loss import CROSS_ENTROPY, LossUnion
 from imgclf.training.optimizers import Adam, OptimizerUnion
 from imgclf.training.schedules import Constant, ScheduleUnion
 from imgclf.training.stopping import EarlyStoppingSettings
@@ -35,6 +37,7 @@ class CommonSettings(Settings):
     early_stopping: EarlyStoppingSettings | None = Field(
         None, description="When to stop before the end, and whether to go back to the best weights. null: never."
     )
+    loss: LossUnion = Field(CROSS_ENTROPY, description="What is made small. What is reported is always cross-entropy.")
     label_smoothing: Fraction = Field(0.0, description="Share of each label that is spread evenly over all classes.")
     class_weight: ClassWeight = Field(
         None,
@@ -48,12 +51,32 @@ class CommonSettings(Settings):
     clip_value: Positive | None = Field(
         None, description="Each gradient's value is cut at plus and minus this. null: not."
     )
-    trainable: Literal["all", "head"] = Field("all", description="`head`: the body's weights stay as they are.")
+    trainable: Text = Field(
+        "all",
+        description="Which layers train: `all`; `head`, with the body as it is; or the beginning of layers' names "
+        "(`block5`): the first such layer, and all after it.",
+    )
+    freeze_batch_normalization: bool | None = Field(
+        None,
+        description="Whether batch normalisation keeps its statistics, scale and offset. null: where the model starts "
+        "from trained weights.",
+    )
+    weight_average: WeightAverage | None = Field(
+        None,
+        description="Exponential moving average of the weights: what is validated, saved and kept at the end. null: "
+        "the weights themselves.",
+    )
 
     @model_validator(mode="after")
     def _one_length(self) -> CommonSettings:
         if self.epochs is not None and self.steps is not None:
             raise Misfit(("steps",), "give epochs or steps, not both; null takes one away")
+        return self
+
+    @model_validator(mode="after")
+    def _one_target_of_the_loss(self) -> CommonSettings:
+        if self.label_smoothing and self.loss.name != "cross_entropy":
+            raise Misfit(("label_smoothing",), f"goes with the loss cross_entropy only; the loss is {self.loss.name}")
         return self
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from imgclf.augmentation.base import AugmentationSettings, augment, mixes, own_shares
 from imgclf.preprocessing import Preprocessing
+from imgclf.training.average import Average
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk
 from imgclf.training.loss import Loss, Mix
@@ -39,9 +40,13 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class Step:
-    """Everything that a training step needs but its images."""
+    """Everything that a training step needs but its images.
+
+    Where there is a ``frozen`` body, the model takes its features, as inference makes them, in place of images.
+    """
 
     model: keras.Model
+    frozen: keras.Model | None
     optimizer: keras.optimizers.Optimizer
     stage: StageSettings
     loss: Loss
@@ -49,6 +54,7 @@ class Step:
     augmentations: tuple[AugmentationSettings, ...]
     seeds: Seeds
     scale: LossScale
+    average: Average | None
     strategy: tf.distribute.Strategy
 
     def compiled(self) -> Callable[[Chunk, NDArray[np.float32]], ChunkResult]:
@@ -82,8 +88,8 @@ class Step:
         replica = tf.distribute.get_replica_context()
         moving = [tf.identity(variable.value) for variable in self._moving()]
         self.seeds.set(step, replica.replica_id_in_sync_group, self.strategy.num_replicas_in_sync)
-        images = self.prepared(images, numbers)
         labels, mix = self._mixed(labels, numbers, images)
+        images = self.prepared(images, numbers)
         with tf.GradientTape() as tape:
             logits = _as_list(self.model(images, training=True))
             loss = self.loss(logits, labels, mix) / self.strategy.num_replicas_in_sync
@@ -99,8 +105,9 @@ class Step:
         return loss, correct, self._is_finite(loss, norm), gradients, moving
 
     def prepared(self, images: Any, numbers: Any) -> Any:
-        """The images as the model sees them: augmented, then preprocessed; float32."""
-        return self.preprocessing.apply(augment(self.augmentations, images, numbers))
+        """The images as the model sees them: augmented, then preprocessed, float32; of a frozen body, its features."""
+        seen = self.preprocessing.apply(augment(self.augmentations, images, numbers))
+        return seen if self.frozen is None else self.frozen(seen, training=False)
 
     def with_partner(self, batch: Any) -> Any:
         """A global batch of images, labels or numbers, with its first once more at its end where images are mixed."""
@@ -141,6 +148,8 @@ class Step:
         # Keras sums the gradients over the replicas once more; they are already sums.
         shares = [gradient / self.strategy.num_replicas_in_sync for gradient in gradients]
         self.optimizer.apply(shares, self.model.trainable_variables)
+        if self.average is not None:
+            self.average.update()
 
     def _moving(self) -> list[Any]:
         """What the forward pass itself changes: the moving statistics of batch normalisation."""

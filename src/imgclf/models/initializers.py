@@ -1,0 +1,76 @@
+"""How weights start: the initialisers of Keras, as settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from imgclf.settings import Positive, Settings
+
+if TYPE_CHECKING:
+    import keras
+
+
+class PlainInitializer(Settings):
+    """An initialiser of Keras that needs no number."""
+
+    name: Literal[
+        "glorot_uniform",
+        "glorot_normal",
+        "he_uniform",
+        "he_normal",
+        "lecun_uniform",
+        "lecun_normal",
+        "orthogonal",
+        "zeros",
+        "ones",
+    ] = Field(description="Name of the Keras initialiser.")
+
+    def build(self) -> keras.initializers.Initializer:
+        return _build(self.name)
+
+
+class NormalInitializer(Settings):
+    """Numbers from a normal distribution, cut at two deviations where truncated."""
+
+    name: Literal["random_normal", "truncated_normal"] = Field(description="Name of the Keras initialiser.")
+    mean: float = Field(0.0, description="Mean of the distribution.")
+    stddev: Positive = Field(0.05, description="Standard deviation of the distribution.")
+
+    def build(self) -> keras.initializers.Initializer:
+        return _build(self.name, mean=self.mean, stddev=self.stddev)
+
+
+class UniformInitializer(Settings):
+    """Numbers from a uniform distribution."""
+
+    name: Literal["random_uniform"] = Field(description="Name of the Keras initialiser.")
+    minval: float = Field(-0.05, description="Lower bound.")
+    maxval: float = Field(0.05, description="Upper bound.")
+
+    def build(self) -> keras.initializers.Initializer:
+        return _build(self.name, minval=self.minval, maxval=self.maxval)
+
+
+class ConstantInitializer(Settings):
+    """One number everywhere."""
+
+    name: Literal["constant"] = Field(description="Name of the Keras initialiser.")
+    value: float = Field(0.0, description="The number.")
+
+    def build(self) -> keras.initializers.Initializer:
+        return _build(self.name, value=self.value)
+
+
+Initializer = Annotated[
+    PlainInitializer | NormalInitializer | UniformInitializer | ConstantInitializer, Field(discriminator="name")
+]
+GLOROT_UNIFORM = PlainInitializer(name="glorot_uniform")
+ZEROS = PlainInitializer(name="zeros")
+
+
+def _build(name: str, **settings: Any) -> keras.initializers.Initializer:
+    import keras
+
+    return keras.initializers.get({"class_name": name, "config": settings})

@@ -1,0 +1,61 @@
+"""Which layers a stage trains: all, the head, or those from a named one on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgclf.errors import ImgclfError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def set_trainable(
+    model: keras.Model, head: keras.Model, trainable: str, freeze_batch_normalization: bool
+) -> list[keras.Layer]:
+    """Set which layers of ``model`` train, and return those that have weights.
+
+    ``trainable`` is ``all``, ``head``, or the beginning of the names of layers: the first such layer and all after it.
+    Batch normalisation that is frozen keeps its statistics as well as its scale: Keras then computes with what it has
+    learned. Raises ImgclfError where no layer has such a name.
+    """
+    first = _first(model, head, trainable)
+    of_head = {id(layer) for layer in head.layers}
+    for place, layer in enumerate(model.layers):
+        trains = id(layer) in of_head or (first is not None and place >= first)
+        layer.trainable = trains and not (freeze_batch_normalization and _is_normalization(layer))
+    return [layer for layer in model.layers if layer.trainable_weights]
+
+
+def trainable_text(layers: Sequence[keras.Layer], model: keras.Model) -> str:
+    """For the user: which layers train, and how many of the model's parameters they are."""
+    count = sum(math.prod(weight.shape) for layer in layers for weight in layer.trainable_weights)
+    names = [layer.name for layer in layers]
+    if len(names) > 6:
+        names = [*names[:3], "...", *names[-2:]]
+    return f"{count:,} of {model.count_params():,} parameters: {', '.join(names)}"
+
+
+def _first(model: keras.Model, head: keras.Model, trainable: str) -> int | None:
+    """The place of the first layer of the body that trains; None where only the head does."""
+    if trainable == "head":
+        return None
+    if trainable == "all":
+        return 0
+    for place, layer in enumerate(model.layers):
+        if layer.name.startswith(trainable):
+            return place
+    names = [layer.name for layer in model.layers if layer.weights and layer not in head.layers]
+    shown = ", ".join(names if len(names) <= 12 else [*names[:4], "...", *names[-7:]])
+    raise ImgclfError(
+        f'training.trainable: must be all, head, or the beginning of a layer\'s name; got "{trainable}"',
+        hint=f"the body's layers with weights: {shown}",
+    )
+
+
+def _is_normalization(layer: keras.Layer) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.BatchNormalization)

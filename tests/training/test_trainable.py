@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgclf.errors import ImgclfError
+from imgclf.models.heads import build_model, cut
+from imgclf.models.simple_cnn import SimpleCnn
+from imgclf.training.loop import Images, Stored, Task, fit
+from imgclf.training.trainable import set_trainable, trainable_text
+
+MakeTask = Callable[..., Task]
+NETWORK = SimpleCnn(
+    name="simple_cnn", blocks=((2,), (3,)), padding="same", batch_norm=True, flatten_dropout=0.0, dense_units=(4,)
+)
+
+
+def trained(trainable: str, *, freeze: bool = False) -> list[str]:
+    model = build_model(NETWORK, (8, 8, 1), {"label": 3})
+    return [layer.name for layer in set_trainable(model, cut(model)[1], trainable, freeze)]
+
+
+def test_a_stage_trains_all_or_the_head_or_from_the_first_layer_of_a_name_on() -> None:
+    assert trained("all") == ["conv_1_1", "norm_1_1", "conv_2_1", "norm_2_1", "dense_1", "logits_label"]
+    assert trained("head") == ["logits_label"]
+    assert trained("conv_2") == ["conv_2_1", "norm_2_1", "dense_1", "logits_label"]
+    assert trained("dense_1") == ["dense_1", "logits_label"]
+
+
+def test_frozen_batch_normalisation_trains_nothing() -> None:
+    assert trained("conv_2", freeze=True) == ["conv_2_1", "dense_1", "logits_label"]
+
+
+def test_a_name_that_no_layer_has_is_refused_with_the_names_that_there_are() -> None:
+    with pytest.raises(ImgclfError, match='got "blok5"') as refused:
+        trained("blok5")
+    assert "conv_1_1" in str(refused.value.hint)
+
+
+def test_what_trains_is_told_with_its_number_of_weights() -> None:
+    model = build_model(NETWORK, (8, 8, 1), {"label": 3})
+    layers = set_trainable(model, cut(model)[1], "dense_1", False)
+    assert trainable_text(layers, model).startswith(f"{(12 * 4 + 4) + (4 * 3 + 3)} of {model.count_params()} ")
+
+
+def of_body(task: Task) -> list[np.ndarray]:
+    return list(task.body.get_weights())
+
+
+def test_only_the_head_changes_and_the_bodys_statistics_stay(make_task: MakeTask, watcher: Any) -> None:
+    task = make_task(NETWORK, trainable="head")
+    before, head = of_body(task), task.head.get_weights()
+    fit(task, watcher)
+    assert all(np.array_equal(old, new) for old, new in zip(before, of_body(task), strict=True))
+    assert not any(np.array_equal(old, new) for old, new in zip(head, task.head.get_weights(), strict=True))
+
+
+def test_training_the_head_on_stored_features_is_training_it_behind_its_body(make_task: MakeTask, watcher: Any) -> None:
+    through_body, on_features = make_task(NETWORK, trainable="head"), make_task(NETWORK, trainable="head")
+    stored = Stored(*(features(on_features, images) for images in (on_features.train, on_features.validation)))
+    fit(through_body, watcher)
+    rows = list(watcher.rows)
+    watcher.rows.clear()
+    fit(with_stored(on_features, stored), watcher)
+    for one, other in zip(through_body.model.get_weights(), on_features.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    for row, other_row in zip(rows, watcher.rows, strict=True):
+        assert row == pytest.approx(other_row, rel=1e-5)
+
+
+def features(task: Task, images: Images | None) -> Any:
+    from imgclf.datasets.base import ArrayPixels
+
+    assert images is not None
+    pixels = images.pixels.take(np.arange(len(images.pixels)))
+    return Images(ArrayPixels(task.body.predict(pixels / 255, verbose=0)), images.labels)
+
+
+def with_stored(task: Task, stored: Stored) -> Task:
+    from dataclasses import replace
+
+    return replace(task, stored={0: stored})
