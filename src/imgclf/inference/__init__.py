@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,27 @@ class Takes(Protocol):
 class Forward:
     """A model and its preprocessing, compiled once: pixels in, logits out.
 
-    ``preprocess`` makes of pixels what the model sees: float32, same shape.
+    ``preprocess`` makes of pixels what the model sees: float32, same shape. ``test_time_augmentation`` "flip" averages
+    the logits of each image and of its horizontal mirror image, at twice the time.
     """
 
-    def __init__(self, model: keras.Model, preprocess: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        preprocess: Callable[[Any], Any],
+        test_time_augmentation: Literal["flip"] | None = None,
+    ) -> None:
         import tensorflow as tf
 
-        self._call = tf.function(
-            lambda images: _as_list(model(preprocess(images), training=False)), reduce_retracing=True
-        )
+        def plain(images: Any) -> list[Any]:
+            return _as_list(model(preprocess(images), training=False))
+
+        def averaged(images: Any) -> list[Any]:
+            # The pixels are mirrored, not what the model sees: whitening treats each place differently.
+            both = zip(plain(images), plain(tf.reverse(images, axis=[2])), strict=True)
+            return [(one + mirrored) / 2 for one, mirrored in both]
+
+        self._call = tf.function(averaged if test_time_augmentation else plain, reduce_retracing=True)
 
     def logits(self, pixels: Takes) -> list[NDArray[np.float32]]:
         """Logits of every image, in order: float32 (images, classes) for each target.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,7 @@ class Task:
     validation: Images | None
     class_weights: tuple[tuple[NDArray[np.float32] | None, ...], ...]  # by stage, by target
     seed: int
+    test_time_augmentation: Literal["flip"] | None = None  # in validation
 
 
 class Observer(Protocol):
@@ -93,7 +94,7 @@ def fit(task: Task, observer: Observer) -> Outcome:
     A step whose loss or gradient is not finite updates nothing and ends the run; the outcome names it.
     """
     outcome = Outcome()
-    forward = Forward(task.model, task.preprocessing.apply)
+    forward = Forward(task.model, task.preprocessing.apply, task.test_time_augmentation)
     total = sum(stage_steps(stage, len(task.train.labels)) for stage in task.stages)
     first_epoch = 0
     for number, stage in enumerate(task.stages):
