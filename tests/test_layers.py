@@ -34,7 +34,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "reporting": set(),
     "datasets": {"images"},
     "training": {"augmentation", "inference", "runs", "preprocessing", "evaluation"},
-    "experiment": {"datasets", "augmentation", "models", "preprocessing", "training"},
+    "experiment": {"datasets", "augmentation", "models", "preprocessing", "training", "evaluation"},
     "screen": set(),
     "startup": set(),
     "places": set(),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from imgclf.datasets.base import Splits
+from imgclf.evaluation.settings import averaging_text
 from imgclf.experiment.load import LoadedExperiment, experiment_text
 from imgclf.experiment.schema import Experiment
 from imgclf.models.heads import cut
@@ -89,7 +90,8 @@ def say_start(
     for left_out, what in ((splits.unreadable(), "unreadable files"), (splits.unlabelled(), "images without a label")):
         if left_out:
             recorder.say(f"        {len(left_out):,} {what} are left out: {run.quarantine} lists them")
-    recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters")
+    averaging = averaging_text(experiment.evaluation.test_time_augmentation)
+    recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters{averaging}")
     for stage in stages:
         recorder.say(f"        {stage}")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")

@@ -222,6 +222,7 @@ def _task(
             for stage in stages
         ),
         seed=experiment.seed,
+        test_time_augmentation=experiment.evaluation.test_time_augmentation,
     )
 
 
@@ -249,7 +250,7 @@ def _finish(
         recorder.say(reason)
     if task.settings.tensorboard.projector and task.validation is not None:
         recorder.project(*_features(task, task.validation, splits))
-    forward = Forward(task.model, task.preprocessing.apply)
+    forward = Forward(task.model, task.preprocessing.apply, task.test_time_augmentation)
     evaluation = evaluate_split(forward, splits, "test", fitting)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)

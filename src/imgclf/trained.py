@@ -103,7 +103,8 @@ def open_trained(source: Source, device: DeviceChoice | None, data_dir: str | Pa
         model = build_model(experiment.model, image_shape, classes)
     load_weights(model, source.weights)
     preprocessing = _preprocessing(source, image_shape, data_dir, screen)
-    return Trained(source, targets, image_shape, devices, Forward(model, preprocessing.apply))
+    forward = Forward(model, preprocessing.apply, experiment.evaluation.test_time_augmentation)
+    return Trained(source, targets, image_shape, devices, forward)
 
 
 def recorded_targets(record: dict[str, Any]) -> tuple[Target, ...]:

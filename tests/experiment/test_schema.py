@@ -158,6 +158,32 @@ def test_the_digest_is_that_of_what_is_trained(one: str, other: str, same: bool)
     assert (digests[0] == digests[1]) == same
 
 
+@pytest.mark.parametrize(
+    ("evaluation", "same"),
+    [
+        ("{}", True),
+        ("{test_time_augmentation: null, threshold: youden, positive_class: null}", True),
+        ("{test_time_augmentation: flip}", False),
+        ("{threshold: f1}", False),
+    ],
+)
+def test_the_digest_is_as_it_was_before_the_section_evaluation_where_that_says_nothing(
+    evaluation: str, same: bool
+) -> None:
+    plain = load(HEAD % 0.1)
+    judged = load(HEAD % 0.1 + f"evaluation: {evaluation}\n")
+    assert (judged.digest() == plain.digest()) == same
+    assert load(yaml.safe_dump(judged.complete())).digest() == judged.digest()
+
+
+def test_what_is_wrong_in_the_section_evaluation_is_named() -> None:
+    text = HEAD % 0.1 + "evaluation: {test_time_augmentation: mirror, threshold: best, positive_class: cat}\n"
+    assert keys(text) == [f"evaluation.{key}" for key in ("test_time_augmentation", "threshold", "positive_class")]
+    assert problems(HEAD % 0.1 + "evaluation: {positive_class: cat}\n") == [
+        "evaluation.positive_class: is for data with two classes; the data has 10"
+    ]
+
+
 def test_several_near_names_come_with_the_likeliest_first() -> None:
     assert nearest_several("Lenet-Mnits", ["digits", "lenet_digits", "lenet_mnist", "mlp"])[0] == "lenet_mnist"
     assert nearest_several("zzz", ["lenet", "mlp"]) == []

@@ -77,3 +77,35 @@ def test_several_heads_give_their_logits_in_order() -> None:
     assert (colour.shape, shape.shape) == ((5, 3), (5, 5))
     wanted = both.predict(IMAGES[:5].astype(np.float32) / 255, verbose=0)
     np.testing.assert_allclose(shape, wanted[1], rtol=1e-5, atol=1e-5)
+
+
+class LeftIsSpecial:
+    """A preprocessing that treats each place differently, as whitening does."""
+
+    def apply(self, images: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.cast(images, tf.float32) / 255 * tf.linspace(0.0, 1.0, 6)[None, None, :, None]
+
+
+def test_flip_averages_the_logits_of_each_image_and_of_its_mirror_image(model: Any) -> None:
+    pixels = IMAGES[:7]
+    (found,) = Forward(model, LeftIsSpecial().apply, "flip").logits(ArrayPixels(pixels))
+    place = np.linspace(0, 1, 6, dtype=np.float32)[None, None, :, None]
+    seen = [image.astype(np.float32) / 255 * place for image in (pixels, pixels[:, :, ::-1])]
+    plain, mirrored = (model.predict(one, verbose=0) for one in seen)
+    np.testing.assert_allclose(found, (plain + mirrored) / 2, rtol=1e-5, atol=1e-5)
+    assert np.abs(plain - mirrored).max() > 1e-3
+
+
+def test_flip_gives_an_image_and_its_mirror_image_one_answer_for_every_target() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    both = build_model(NETWORK, (6, 6, 1), {"colour": 3, "shape": 5})
+    forward = Forward(both, Preprocessing(PreprocessingSettings()).apply, "flip")
+    answers = forward.logits(ArrayPixels(IMAGES[:5]))
+    mirrored = forward.logits(ArrayPixels(IMAGES[:5, :, ::-1].copy()))
+    assert [one.shape for one in answers] == [(5, 3), (5, 5)]
+    for one, other in zip(answers, mirrored, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)

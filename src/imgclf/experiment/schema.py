@@ -14,6 +14,7 @@ from imgclf.augmentation import AugmentationUnion
 from imgclf.augmentation.base import mixes
 from imgclf.datasets import DatasetUnion
 from imgclf.datasets.base import Target
+from imgclf.evaluation.settings import EvaluationSettings
 from imgclf.experiment.problems import KeyPath
 from imgclf.models import ModelUnion
 from imgclf.models.base import ModelSettings
@@ -70,6 +71,9 @@ class Experiment(Settings):
     )
     model: ModelUnion = Field(description="Which network.")
     training: TrainingSettings = Field(TrainingSettings(), description="How it is trained.")
+    evaluation: EvaluationSettings = Field(
+        EvaluationSettings(), description="How the trained network answers, and how answers of two classes are judged."
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Start of every random number of the run.")
     runtime: RuntimeSettings = Field(RuntimeSettings(), description="The machine's part.")
     reference: Reference | None = Field(None, description="What this config was measured to reach.")
@@ -147,17 +151,20 @@ def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
 
 
 def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[Misfit]:
-    """What does not fit between the classes of the data and the head, or the settings of the stages."""
+    """What does not fit between the classes of the data and the head, the stages or the evaluation."""
+    class_names = [target.class_names for target in targets]
     problems = [
         Misfit(("model", "head"), f"{experiment.model.head.name} {message}")
         for target in targets
         if (message := experiment.model.head.problem(target.name, len(target.class_names)))
     ]
-    return problems + _once(
+    problems += _once(
         Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
         for stage in _stages(experiment.training)
-        for message in check_class_weight(stage.settings.class_weight, [target.class_names for target in targets])
+        for message in check_class_weight(stage.settings.class_weight, class_names)
     )
+    judged = experiment.evaluation.problems(class_names)
+    return problems + [Misfit(("evaluation", "positive_class"), message) for message in judged]
 
 
 def schedule_problems(experiment: Experiment, images: int | None = None) -> list[Misfit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,7 @@ class Task:
     class_weights: tuple[tuple[NDArray[np.float32] | None, ...], ...]  # by stage, by target
     seed: int
     stored: Mapping[int, Stored] = field(default_factory=dict)
+    test_time_augmentation: Literal["flip"] | None = None  # in validation
 
 
 class Observer(Protocol):
@@ -165,7 +166,7 @@ def _fit_stage(
     images, last, before = len(task.train.labels), stage_steps(stage, len(task.train.labels)), outcome.steps
     steps_per_epoch, since, done = images // stage.batch_size, Since(), 0
     step = prepare(task, number, stage)
-    forward = Forward(step.model if number in task.stored else task.model, step.preprocessing.apply)
+    forward = _forward(task, number, step)
     train, schedule = step.compiled(), stage.schedule.start()
     stopping = EarlyStopping(stage.early_stopping or EarlyStoppingSettings())
     for chunk in _feed(task, stage, seen.train).chunks(
@@ -196,6 +197,13 @@ def _fit_stage(
         step.average.put()
     _end_stage(task, stage, stopping, observer, outcome)
     return -(-done // steps_per_epoch)
+
+
+def _forward(task: Task, number: int, step: Step) -> Forward:
+    """What validates a stage: the whole model, or the head on stored features."""
+    if number in task.stored:
+        return Forward(task.head, step.preprocessing.apply)
+    return Forward(task.model, step.preprocessing.apply, task.test_time_augmentation)
 
 
 def _stopped_early(task: Task, number: int, stage: StageSettings, done: int, last: int, stopping: EarlyStopping) -> str:
