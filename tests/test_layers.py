@@ -18,7 +18,16 @@ ROOMS = {
     "reporting", "runs", "training",
 }  # fmt: skip
 JOBS = {"train", "evaluate", "predict", "compare", "run", "prediction_files", "show_data", "check_data", "export_data"}
-OF_THE_JOBS = {"trained", "loading", "opening", "recording", "screen", "places", "startup"}  # what two jobs share
+OF_THE_JOBS = {
+    "trained",
+    "loading",
+    "opening",
+    "recording",
+    "features",
+    "screen",
+    "places",
+    "startup",
+}  # what two jobs share
 
 # Who may know whom, besides errors and settings and itself.
 MAY_KNOW: dict[str, set[str]] = {
@@ -42,6 +51,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "trained": ROOMS | {"screen", "places", "startup", "loading"},
     "opening": ROOMS | {"recording"},
     "recording": ROOMS | {"screen", "places"},
+    "features": ROOMS | {"recording", "screen", "places", "__init__"},
     **dict.fromkeys(JOBS, ROOMS | OF_THE_JOBS | JOBS),
     "cli": {"experiment", "runs", "models", "datasets", "images", "evaluation", "reporting"} | JOBS | OF_THE_JOBS,
     "__init__": JOBS | OF_THE_JOBS | ROOMS,

@@ -20,6 +20,7 @@ from imgclf.evaluate import evaluate_split, write_evaluation
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
+from imgclf.features import with_stored_features
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import image_fit, load_splits
@@ -94,6 +95,7 @@ def train(
         preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)
         task = _task(experiment, splits, devices, model, fitting, preprocessing)
         training_started = time.monotonic()
+        task = with_stored_features(task, experiment, splits, recorder, screen)
         outcome = fit(task, recorder)
         run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
         recorder.draw_graph(model)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from imgclf.models.classical_heads import ClassicalHead, LogisticRegressionHead, SvmHead
 from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
 from imgclf.models.layers import Activation, dense_layers
 from imgclf.settings import Count, Fraction, ImageShape, Settings
@@ -35,6 +36,13 @@ class HeadSettings(Settings):
     def problem(self, target: str, classes: int) -> str | None:  # noqa: ARG002
         """Why the head can't tell so many classes apart, or None where it can."""
         return None
+
+    def shared(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """What all targets' logits are made of: the dense layers' outputs, or the features themselves."""
+        initializers = self.kernel_initializer, self.bias_initializer
+        for layer in dense_layers(self.dense_units, self.activation, *initializers, self.dropout, prefix=PREFIX):
+            features = layer(features)
+        return features
 
     @abstractmethod
     def logits(self, features: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
@@ -81,7 +89,7 @@ class SigmoidHead(HeadSettings):
         return keras.ops.pad(self.logits_layer(1, name)(features), ((0, 0), (1, 0)))
 
 
-HeadUnion = Annotated[SoftmaxHead | SigmoidHead, Field(discriminator="name")]
+HeadUnion = Annotated[SoftmaxHead | SigmoidHead | SvmHead | LogisticRegressionHead, Field(discriminator="name")]
 SOFTMAX = SoftmaxHead(name="softmax")
 
 
@@ -94,14 +102,11 @@ def build_model(settings: ModelSettings, image_shape: ImageShape, classes: Mappi
     return attach_heads(settings.build_body(image_shape), classes, settings.head)
 
 
-def attach_heads(body: keras.Model, classes: Mapping[str, int], head: HeadSettings) -> keras.Model:
+def attach_heads(body: keras.Model, classes: Mapping[str, int], head: HeadSettings | ClassicalHead) -> keras.Model:
     """``body`` with logits for each target; its layers lie flat in the new model."""
     import keras
 
-    features = body.outputs[0]
-    initializers = head.kernel_initializer, head.bias_initializer
-    for layer in dense_layers(head.dense_units, head.activation, *initializers, head.dropout, prefix=PREFIX):
-        features = layer(features)
+    features = head.shared(body.outputs[0]) if isinstance(head, HeadSettings) else body.outputs[0]
     logits = [head.logits(features, count, head_name(target)) for target, count in classes.items()]
     # A list of one as the input would make Keras warn of every call with the images alone.
     (images,) = body.inputs

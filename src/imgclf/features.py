@@ -1,0 +1,190 @@
+"""Stored features: what a frozen body makes of the images, computed once and mapped from the disk by later runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import imgclf
+from imgclf.datasets.base import Split, Splits
+from imgclf.datasets.split import fingerprint
+from imgclf.experiment.schema import Experiment
+from imgclf.inference import Forward, Takes
+from imgclf.places import cache_folder
+from imgclf.preprocessing import Preprocessing
+from imgclf.recording import Recorder
+from imgclf.runs.files import replacing
+from imgclf.screen import Screen
+from imgclf.training.loop import Images, Stored, Task
+
+if TYPE_CHECKING:
+    import keras
+
+SPARE_BYTES = 2**28  # disk that is left free
+
+
+@dataclass(frozen=True)
+class MappedFeatures:
+    """Features float32 (images, numbers) in a file, mapped."""
+
+    features: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Features of these images, float32 (indices, numbers)."""
+        return self.features[indices]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A frozen body with its preprocessing, and what tells it from any other."""
+
+    forward: Forward
+    numbers: int
+    digest: str
+
+    @classmethod
+    def of(cls, experiment: Experiment, body: keras.Model, preprocessing: Preprocessing) -> Body:
+        """The body of a model as it stands, with the weights that it has now."""
+        return cls(
+            Forward(body, preprocessing.apply), int(body.output_shape[-1]), _digest(experiment, body, preprocessing)
+        )
+
+
+def with_stored_features(
+    task: Task, experiment: Experiment, splits: Splits, recorder: Recorder, screen: Screen
+) -> Task:
+    """The task with stored features for each stage that trains the head alone, where that is the same to it.
+
+    What stands against it is said.
+    """
+    reasons = unstorable_stages(experiment)
+    for number, reason in reasons.items():
+        recorder.say(f"stage {number + 1}: features are not stored, since {reason}")
+    numbers = [one for one, stage in enumerate(task.stages) if stage.trainable == "head" and one not in reasons]
+    if not numbers:
+        return task
+    store = _Store(Body.of(experiment, task.body, task.preprocessing), cache_folder() / "features", recorder, screen)
+    train = store.images(splits.train, task.train)
+    validation = store.images(splits.validation, task.validation) if splits.validation and task.validation else None
+    if train is None or (task.validation is not None and validation is None):
+        return task
+    return replace(task, stored=dict.fromkeys(numbers, Stored(train, validation)))
+
+
+def unstorable_stages(experiment: Experiment) -> dict[int, str]:
+    """The stages, by number from 0, that train the head alone but can't do so on stored features, and why."""
+    reasons, body_changed = {}, False
+    for number, stage in enumerate(experiment.stages()):
+        if stage.trainable != "head":
+            body_changed = True
+        elif experiment.augmentation if stage.augmentation is None else stage.augmentation:
+            reasons[number] = "its images are augmented"
+        elif body_changed:
+            reasons[number] = "an earlier stage changes the body"
+        elif experiment.evaluation.test_time_augmentation:
+            reasons[number] = "evaluation.test_time_augmentation asks for mirrored images"
+    return reasons
+
+
+@dataclass(frozen=True)
+class _Store:
+    """The features of one body in a folder."""
+
+    body: Body
+    folder: Path
+    recorder: Recorder
+    screen: Screen
+
+    def images(self, split: Split, images: Images) -> Images | None:
+        """A split's features with its labels, taken from the folder or put there; None where the disk has no room.
+
+        ``images`` are the split's, in the shape that the model takes.
+        """
+        key = hashlib.sha256(f"{fingerprint(split)} {self.body.digest}".encode()).hexdigest()[:32]
+        file, shape = self.folder / f"{key}.npy", (len(split), self.body.numbers)
+        if (kept := self._kept(file, shape)) is not None:
+            self.recorder.say(f"features of {len(split):,} images taken from {file}")
+            return Images(MappedFeatures(kept), split.labels)
+        if not self._has_room(4 * shape[0] * shape[1]):
+            return None
+        started = time.monotonic()
+        _write(file, shape, self._parts(images.pixels))
+        seconds = time.monotonic() - started
+        self.recorder.say(
+            f"features of {len(split):,} images computed in {seconds:.1f} s ({len(split) / seconds:,.0f} images a "
+            f"second), kept in {file}"
+        )
+        return Images(MappedFeatures(np.load(file, mmap_mode="r", allow_pickle=False)), split.labels)
+
+    def _kept(self, file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+        if not file.exists():
+            return None
+        try:
+            found = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            self.recorder.say(f"{file}: damaged, computed anew: {error}")
+            return None
+        if found.dtype == np.float32 and found.shape == shape:
+            return found  # type: ignore[no-any-return]  # a memory map is an array
+        self.recorder.say(f"{file}: computed anew: must hold float32 {shape}; found {found.dtype} {found.shape}")
+        return None
+
+    def _has_room(self, size: int) -> bool:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if size + SPARE_BYTES <= free:
+            return True
+        self.recorder.say(
+            f"features are not stored: they take {size / 1e6:,.0f} MB, and {self.folder} has {free / 1e6:,.0f} MB free"
+        )
+        return False
+
+    def _parts(self, pixels: Takes) -> Iterator[NDArray[np.float32]]:
+        done = 0
+        for (part,) in self.body.forward.parts(pixels):
+            done += len(part)
+            self.screen.progress("computing features", done, len(pixels))
+            yield part
+
+
+def _write(file: Path, shape: tuple[int, int], parts: Iterator[NDArray[np.float32]]) -> None:
+    with replacing(file) as temporary:
+        mapped = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        first = 0
+        for part in parts:
+            mapped[first : first + len(part)] = part.reshape(len(part), -1)
+            first += len(part)
+        mapped.flush()
+
+
+def _digest(experiment: Experiment, body: keras.Model, preprocessing: Preprocessing) -> str:
+    """What the features depend on besides the images: the network, its weights, preprocessing, precision, versions."""
+    import keras
+
+    model = experiment.model.model_dump(mode="json", exclude={"head"})
+    says: Mapping[str, Any] = {
+        "model": model,
+        "input": list(body.input_shape[1:]),
+        "preprocessing": experiment.preprocessing.model_dump(mode="json"),
+        "precision": experiment.training.precision,
+        "versions": [imgclf.__version__, keras.__version__],
+    }
+    digest = hashlib.sha256(json.dumps(says, sort_keys=True).encode())
+    for name, array in sorted(preprocessing.fitted.items()):
+        digest.update(name.encode() + array.tobytes())
+    for variable in body.variables:
+        if "seed_generator" not in variable.path:
+            digest.update(np.ascontiguousarray(variable.numpy()).data)
+    return digest.hexdigest()
