@@ -17,13 +17,27 @@ ROOMS = {
     "augmentation", "datasets", "evaluation", "experiment", "images", "inference", "models", "preprocessing",
     "reporting", "runs", "training",
 }  # fmt: skip
-JOBS = {"train", "evaluate", "predict", "compare", "run", "prediction_files", "show_data", "check_data", "export_data"}
+JOBS = {
+    "train",
+    "evaluate",
+    "predict",
+    "compare",
+    "run",
+    "prediction_files",
+    "evaluation_files",
+    "show_data",
+    "check_data",
+    "export_data",
+}
 OF_THE_JOBS = {
     "trained",
+    "calibrating",
     "loading",
     "opening",
     "recording",
     "features",
+    "classical",
+    "pretrained",
     "screen",
     "places",
     "startup",
@@ -49,6 +63,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "places": set(),
     "loading": {"datasets", "images", "experiment", "preprocessing", "places", "screen"},
     "trained": ROOMS | {"screen", "places", "startup", "loading"},
+    "calibrating": ROOMS | {"screen", "trained"},
     "opening": ROOMS | {"recording"},
     "recording": ROOMS | {"screen", "places"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},

@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels, Split, Splits, Target
+from imgclf.calibrating import calibrate as fit_temperatures
+from imgclf.calibrating import check_calibrated
+from imgclf.datasets.base import Split, Splits, Target
 from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
-from imgclf.evaluation.metrics import probabilities
-from imgclf.evaluation.report import build_report, join_reports
+from imgclf.evaluation.calibration import scaled
+from imgclf.evaluation.metrics import calibration_bins, probabilities
+from imgclf.evaluation.report import BY_DEFAULT, Answers, build_report, join_reports
+from imgclf.evaluation.settings import EvaluationSettings, averaging_text
+from imgclf.evaluation_files import Evaluation, TargetEvaluation, suffix_of, write_evaluation
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import load_splits, say_left_out
 from imgclf.places import runs_folder
-from imgclf.runs.files import write_json, write_whole
-from imgclf.runs.folder import RunFolder
-from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
 from imgclf.trained import Source, find_source, open_trained, recorded_targets
 from imgclf.training.devices import DeviceChoice
 
 SplitName = Literal["test", "validation", "train"]
-GRID_IMAGES = 36
+NO_TEMPERATURES: Mapping[str, float] = MappingProxyType({})
 OTHER_DATA = "the training images are not those that this run was trained on; the evaluated images may differ too"
-SAMPLE_SEED = 0  # the same random sample of images for every run on the same data: pictures can be compared
-
-
-@dataclass(frozen=True)
-class TargetEvaluation:
-    """The report of one target on a split, the true labels (images,), and the probabilities (images, classes)."""
-
-    target: str
-    report: dict[str, Any]
-    labels: NDArray[np.int32]
-    probabilities: NDArray[np.float64]
-
-    @property
-    def correct(self) -> NDArray[np.bool_]:
-        """Which images are answered rightly: bool (images,)."""
-        right: NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
-        return right
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A split's report of all targets (see REPORT_SCHEMA), its images, and what came of each target."""
-
-    report: dict[str, Any]
-    pixels: Pixels
-    targets: tuple[TargetEvaluation, ...]
 
 
 def evaluate(
@@ -65,6 +40,7 @@ def evaluate(
     config: str | None = None,
     split: SplitName = "test",
     samples: int = 0,
+    calibrate: bool = False,
     device: DeviceChoice | None = None,
     data_dir: str | Path | None = None,
     runs_dir: str | Path | None = None,
@@ -74,18 +50,24 @@ def evaluate(
 
     For a run, report.json and the pictures are written into its folder; those of another split, of other weights than
     the run reports on, or of other data have names of their own, such as report-validation-best.json. ``samples``
-    images are saved enlarged with their labels. Raises ImgclfError where run, weights or data are missing or don't fit.
+    images are saved enlarged with their labels. ``calibrate`` first fits a temperature for the weights on the
+    validation split and keeps it in the run's folder, for every later prediction and evaluation. Raises ImgclfError
+    where run, weights or data are missing or don't fit, or where nothing can be fitted.
     """
     screen = screen or Silent()
-    source = find_evaluated(run, weights, config, samples, runs_dir)
-    screen.say(f"evaluating {source.weights} on the {split} split")
-    trained = open_trained(source, device, data_dir, screen)
+    source = find_evaluated(run, weights, config, samples, calibrate, runs_dir)
+    settings = source.experiment.evaluation
+    averaging = averaging_text(settings.test_time_augmentation)
+    screen.say(f"evaluating {source.weights} on the {split} split{averaging}")
+    trained = open_trained(source, device, data_dir, screen, calibrated=not calibrate)
     splits = load_splits(source.experiment, data_dir, screen)
     say_left_out(splits, screen)
     is_same = _is_same_data(source, splits)
     if not is_same:
         screen.say(f"warning: {OTHER_DATA}")
-    evaluation = evaluate_split(trained.forward, splits, split, trained.fit)
+    if calibrate:
+        trained = fit_temperatures(trained, splits, is_same, screen)
+    evaluation = evaluate_split(trained.forward, splits, split, trained.fit, settings, trained.temperatures)
     evaluation.report.update({"weights": source.weights.name} | ({} if is_same else {"warning": OTHER_DATA}))
     if source.run is None:
         return evaluation.report
@@ -93,42 +75,89 @@ def evaluate(
         screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.pixels)} images")
     variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("" if is_same else "-other-data")
     write_evaluation(source.run, evaluation, samples, variant)
-    suffix = _suffix(split, variant)
+    suffix = suffix_of(split, variant)
     screen.say(f"report{suffix}.json and pictures are in {source.run.path}")
     return evaluation.report | {"run": source.run.name}
 
 
 def find_evaluated(
-    run: str | None, weights: str | Path | None, config: str | None, samples: int, runs_dir: str | Path | None
+    run: str | None,
+    weights: str | Path | None,
+    config: str | None,
+    samples: int,
+    calibrate: bool,
+    runs_dir: str | Path | None,
 ) -> Source:
-    """The trained model that the user means. Raises ImgclfError where there is none, or no folder for its pictures."""
+    """The trained model that the user means. Raises ImgclfError where there is none, or no folder for what is asked."""
     source = find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))
     if samples and source.run is None:
         raise ImgclfError(
             f"--samples {samples}: needs a run folder to write into; {source.weights} is evaluated outside of one",
             hint="leave out --samples, or give a run",
         )
+    if calibrate:
+        check_calibrated(source)
     return source
 
 
-def evaluate_split(forward: Forward, splits: Splits, split: SplitName, fit: ImageFit) -> Evaluation:
-    """The report of one split of the data, by the same forward pass for whoever asks."""
+def evaluate_split(
+    forward: Forward,
+    splits: Splits,
+    split: SplitName,
+    fit: ImageFit,
+    settings: EvaluationSettings = BY_DEFAULT,
+    temperatures: Mapping[str, float] = NO_TEMPERATURES,
+) -> Evaluation:
+    """The report of one split of the data, by the same forward pass for whoever asks.
+
+    Where a target has two classes, the validation split goes through it as well. ``temperatures``, by target, scale
+    the logits.
+    """
     images = choose_split(splits, split)
-    pixels = shaped(images.pixels, fit)
+    answers = _answers(forward, images, fit)
+    validation = answers if split == "validation" else _validation_answers(forward, splits, fit)
     evaluated = tuple(
-        _evaluate_target(target, logits, images.labels[:, column], split)
-        for column, (target, logits) in enumerate(zip(splits.targets, forward.logits(pixels), strict=True))
+        _evaluate_target(
+            target, answers[column], validation[column] if validation else None, split, settings, temperatures
+        )
+        for column, target in enumerate(splits.targets)
     )
     correct = np.stack([one.correct for one in evaluated], axis=1)
     report = join_reports({one.target: one.report for one in evaluated}, correct)
-    return Evaluation(report, rounded(pixels), evaluated)
+    if settings.test_time_augmentation:
+        report["test_time_augmentation"] = settings.test_time_augmentation
+    return Evaluation(report, rounded(shaped(images.pixels, fit)), evaluated)
+
+
+def _answers(forward: Forward, images: Split, fit: ImageFit) -> list[Answers]:
+    """Logits and labels of each target."""
+    outputs = forward.logits(shaped(images.pixels, fit))
+    return [(logits, images.labels[:, column]) for column, logits in enumerate(outputs)]
+
+
+def _validation_answers(forward: Forward, splits: Splits, fit: ImageFit) -> list[Answers] | None:
+    """Those of the validation split, where there is one and some target has two classes, which need it."""
+    needed = any(len(target.class_names) == 2 for target in splits.targets)
+    return _answers(forward, splits.validation, fit) if needed and splits.validation else None
 
 
 def _evaluate_target(
-    target: Target, logits: NDArray[np.float32], labels: NDArray[np.int32], split: SplitName
+    target: Target,
+    answers: Answers,
+    validation: Answers | None,
+    split: SplitName,
+    settings: EvaluationSettings,
+    temperatures: Mapping[str, float],
 ) -> TargetEvaluation:
-    report = build_report(logits, labels, target.class_names, split)
-    return TargetEvaluation(target.name, report, labels, probabilities(logits))
+    (logits, labels), temperature = answers, temperatures.get(target.name)
+    report = build_report(
+        logits, labels, target.class_names, split, settings=settings, validation=validation, temperature=temperature
+    )
+    plain = probabilities(logits)
+    if temperature is None:
+        return TargetEvaluation(target.name, report, labels, plain)
+    bins_before = calibration_bins(plain, labels)
+    return TargetEvaluation(target.name, report, labels, probabilities(scaled(logits, temperature)), bins_before)
 
 
 def choose_split(splits: Splits, split: SplitName) -> Split:
@@ -140,93 +169,6 @@ def choose_split(splits: Splits, split: SplitName) -> Split:
     chosen = splits.train if split == "train" else splits.validation
     assert chosen is not None
     return chosen
-
-
-def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, variant: str = "") -> None:
-    """Write the report of a split, the answer to each of its images, and its pictures into a run's folder.
-
-    Of several targets each has answers and pictures of its own. ``variant`` becomes a part of their names, after the
-    split's. The run's own name, which holds a time, stays out of the report: equal runs have equal files.
-    """
-    from imgclf.reporting.curves import draw_curves
-
-    report = {name: value for name, value in evaluation.report.items() if name != "run"}
-    suffix = _suffix(report["split"], variant)
-    write_json(run.path / f"report{suffix}.json", report)
-    parts = target_parts([one.target for one in evaluation.targets])
-    for one in evaluation.targets:
-        write_whole(run.path / f"answers{parts[one.target]}{suffix}.csv", answers_text(one))
-        of_target = f" of {one.target}" if len(evaluation.targets) > 1 else ""
-        for name, picture in _target_pictures(one, evaluation.pixels, of_target).items():
-            write_whole(run.plots / f"{name}{parts[one.target]}{suffix}.png", picture)
-    sample = _random_sample(evaluation)
-    heading = "A random sample: predicted (true)"
-    write_whole(run.plots / f"samples{suffix}.png", _grid(evaluation.pixels, evaluation.targets, sample, heading))
-    write_whole(run.plots / "curves.png", draw_curves(run.read_metrics()))
-    for number, position in enumerate(sample[:samples], 1):
-        write_whole(run.path / f"samples{suffix}" / f"{number:03}.png", _labelled(evaluation, position))
-
-
-def _suffix(split: str, variant: str) -> str:
-    return ("" if split == "test" else f"-{split}") + variant
-
-
-def answers_text(evaluated: TargetEvaluation) -> str:
-    """A CSV row an image: index, label and predicted (places in the report's class_names), and its probability."""
-    predicted, probability = evaluated.probabilities.argmax(axis=1), evaluated.probabilities.max(axis=1)
-    rows = zip(evaluated.labels.tolist(), predicted.tolist(), probability.tolist(), strict=True)
-    lines = [f"{index},{label},{guess},{share:.6f}" for index, (label, guess, share) in enumerate(rows)]
-    return "\n".join(["index,label,predicted,probability", *lines]) + "\n"
-
-
-def _target_pictures(evaluated: TargetEvaluation, pixels: Pixels, of_target: str) -> dict[str, bytes]:
-    from imgclf.reporting.confusion import draw_confusion
-    from imgclf.reporting.reliability import draw_reliability
-
-    report, heading = evaluated.report, f"The most confident mistakes{of_target}: predicted (true)"
-    return {
-        "confusion": draw_confusion(report["confusion_matrix"], report["class_names"], f"Confusion matrix{of_target}"),
-        "reliability": draw_reliability(
-            report["calibration_bins"], report["calibration_error"], f"Reliability{of_target}"
-        ),
-        "mistakes": _grid(pixels, [evaluated], _worst_mistakes(evaluated), heading),
-    }
-
-
-def _grid(pixels: Pixels, evaluated: Sequence[TargetEvaluation], positions: NDArray[np.int64], heading: str) -> bytes:
-    from imgclf.reporting.grids import draw_grid
-
-    shown = positions[:GRID_IMAGES]
-    images = pixels.take(shown) if len(shown) else np.zeros((0, 1, 1, 1), np.uint8)
-    return draw_grid(images, [_title(evaluated, position) for position in shown], heading)
-
-
-def _labelled(evaluation: Evaluation, position: int) -> bytes:
-    from imgclf.reporting.grids import label_image
-
-    text, correct = _title(evaluation.targets, position)
-    return label_image(evaluation.pixels.take(np.array([position]))[0], text, correct)
-
-
-def _title(evaluated: Sequence[TargetEvaluation], position: int) -> tuple[str, bool]:
-    """The predicted and the true class of an image, a line a target, and whether every answer is right."""
-    lines = []
-    for one in evaluated:
-        names = one.report["class_names"]
-        predicted, true = int(one.probabilities[position].argmax()), int(one.labels[position])
-        lines.append(f"{names[predicted]} ({names[true]})")
-    return "\n".join(lines), all(bool(one.correct[position]) for one in evaluated)
-
-
-def _random_sample(evaluation: Evaluation) -> NDArray[np.int64]:
-    return np.random.default_rng(SAMPLE_SEED).permutation(len(evaluation.pixels))
-
-
-def _worst_mistakes(evaluated: TargetEvaluation) -> NDArray[np.int64]:
-    """Positions of the images that were answered wrongly, the most confident first."""
-    wrong = np.flatnonzero(~evaluated.correct)
-    confidence = evaluated.probabilities[wrong].max(axis=1)
-    return wrong[np.argsort(-confidence, kind="stable")]
 
 
 def _stem(weights: Path) -> str:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels, Target
 from imgclf.errors import ImgclfError, encodable
+from imgclf.evaluation.calibration import scaled
 from imgclf.evaluation.metrics import probabilities
+from imgclf.evaluation.settings import averaging_text
 from imgclf.images.decode import UnreadableImage, read_picture
 from imgclf.images.fit import ImageFit, fit_image
 from imgclf.images.ink import InkStyle, prepare_ink
@@ -139,7 +141,8 @@ def predict(
     screen = screen or Silent()
     source = find_source(run, Path(weights) if weights else None, config, runs_folder(runs_dir))
     newest = run is None and weights is None
-    screen.say(f"predicting with {source.weights}{', of the newest finished run' if newest else ''}")
+    averaging = averaging_text(source.experiment.evaluation.test_time_augmentation)
+    screen.say(f"predicting with {source.weights}{', of the newest finished run' if newest else ''}{averaging}")
     trained = open_trained(source, device, data_dir, screen)
     if trained.image_shape[2] == 1 and "ink" not in source.record and not as_is:
         screen.say("only a finished run tells whether its images are white ink on black: drawings are just resized")
@@ -246,9 +249,13 @@ def _classify(prepared: Sequence[_Prepared], trained: Trained, top: int) -> list
     if not prepared:
         return []
     pixels = ArrayPixels(np.stack([one.image for one in prepared]))
+    outputs = dict(zip((target.name for target in trained.targets), trained.forward.logits(pixels), strict=True))
+    shares = {
+        name: probabilities(scaled(logits, trained.temperatures.get(name, 1.0))) for name, logits in outputs.items()
+    }
     answers = {
-        target.name: [_answer(row, target.class_names, top) for row in probabilities(logits)]
-        for target, logits in zip(trained.targets, trained.forward.logits(pixels), strict=True)
+        target.name: [_answer(row, target.class_names, top) for row in shares[target.name]]
+        for target in trained.targets
     }
     return [
         Prediction({name: of_images[position] for name, of_images in answers.items()}, one.steps)

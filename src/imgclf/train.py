@@ -16,8 +16,10 @@ from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
-from imgclf.evaluate import evaluate_split, write_evaluation
+from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose
+from imgclf.evaluation.settings import EvaluationSettings
+from imgclf.evaluation_files import write_evaluation
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
 from imgclf.features import with_stored_features
@@ -100,7 +102,7 @@ def train(
         run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
         recorder.draw_graph(model)
         _refuse_not_finite(outcome, run)
-        report, diagnosis = _finish(run, task, splits, fitting, recorder, outcome)
+        report, diagnosis = _finish(run, task, experiment.evaluation, splits, fitting, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
 
 
@@ -245,7 +247,13 @@ def _refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
 
 
 def _finish(
-    run: RunFolder, task: Task, splits: Splits, fitting: ImageFit, recorder: Recorder, outcome: Outcome
+    run: RunFolder,
+    task: Task,
+    settings: EvaluationSettings,
+    splits: Splits,
+    fitting: ImageFit,
+    recorder: Recorder,
+    outcome: Outcome,
 ) -> tuple[dict[str, Any], Diagnosis]:
     """Evaluate the final weights on the test split and write what the run leaves."""
     for reason in outcome.stopped:
@@ -253,7 +261,7 @@ def _finish(
     if task.settings.tensorboard.projector and task.validation is not None:
         recorder.project(*_features(task, task.validation, splits))
     forward = Forward(task.model, task.preprocessing.apply, task.test_time_augmentation)
-    evaluation = evaluate_split(forward, splits, "test", fitting)
+    evaluation = evaluate_split(forward, splits, "test", fitting, settings)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     chance = float(np.mean([1 / len(target.class_names) for target in splits.targets]))

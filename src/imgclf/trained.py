@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from imgclf.models.heads import build_model
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.runs.arrays import load_arrays
+from imgclf.runs.calibration import read_calibration
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights
@@ -45,13 +47,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with its weights, ready for images (height, width, channels) uint8 of ``image_shape``."""
+    """A model with its weights, ready for images (height, width, channels) uint8 of ``image_shape``.
+
+    ``temperatures``: what the logits of a target are divided by for its probabilities; a target without one has 1.
+    """
 
     source: Source
     targets: tuple[Target, ...]
     image_shape: ImageShape
     devices: Devices
     forward: Forward
+    temperatures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def fit(self) -> ImageFit:
@@ -82,10 +88,13 @@ def find_source(run: str | None, weights: Path | None, config: str | None, runs_
     return Source(None, load_experiment(config).experiment, weights, {})
 
 
-def open_trained(source: Source, device: DeviceChoice | None, data_dir: str | Path | None, screen: Screen) -> Trained:
+def open_trained(
+    source: Source, device: DeviceChoice | None, data_dir: str | Path | None, screen: Screen, *, calibrated: bool = True
+) -> Trained:
     """The model of ``source``, rebuilt from its experiment, with its weights, on this machine's device.
 
-    Device and threads of the training don't bind: a run works wherever it is copied. Raises ImgclfError where the
+    Device and threads of the training don't bind: a run works wherever it is copied. The temperatures that were
+    fitted for these weights come with them, unless they are not to be ``calibrated``. Raises ImgclfError where the
     weights don't fit.
     """
     choose_kernels()
@@ -104,12 +113,29 @@ def open_trained(source: Source, device: DeviceChoice | None, data_dir: str | Pa
     load_weights(model, source.weights)
     preprocessing = _preprocessing(source, image_shape, data_dir, screen)
     forward = Forward(model, preprocessing.apply, experiment.evaluation.test_time_augmentation)
-    return Trained(source, targets, image_shape, devices, forward)
+    temperatures = _temperatures(source, targets, screen) if calibrated else {}
+    return Trained(source, targets, image_shape, devices, forward, temperatures)
 
 
 def recorded_targets(record: dict[str, Any]) -> tuple[Target, ...]:
     """The targets of the data that a run was trained on, as its run.json names them."""
     return tuple(Target(one["name"], tuple(one["class_names"])) for one in record["data"]["targets"])
+
+
+def _temperatures(source: Source, targets: tuple[Target, ...], screen: Screen) -> dict[str, float]:
+    """By target, where the run keeps some that were fitted for these very weights; the user is told either way."""
+    if source.run is None:
+        return {}
+    calibration = read_calibration(source.run.calibration, tuple(target.name for target in targets))
+    if calibration is None:
+        return {}
+    if not calibration.is_of(source.weights):
+        screen.say(f"probabilities not scaled: calibration.json is of other weights ({calibration.weights})")
+        return {}
+    found = calibration.temperatures
+    told = [f"{value:.3g}" + (f" ({name})" if len(found) > 1 else "") for name, value in found.items()]
+    screen.say(f"probabilities scaled by temperature {', '.join(told)}, fitted on {calibration.split}")
+    return found
 
 
 def _preprocessing(

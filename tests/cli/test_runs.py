@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from imgclf.evaluate import TargetEvaluation, answers_text
 from imgclf.evaluation.report import build_report
+from imgclf.evaluation_files import TargetEvaluation, answers_text
 from imgclf.experiment.load import experiment_text, load_experiment
 from imgclf.runs.folder import RunFolder
 

@@ -46,6 +46,17 @@ def test_report_is_valid_also_with_run_and_weights() -> None:
     validator.validate(_report() | {"run": "lenet_mnist-20261122-141503", "weights": "weights/best.weights.h5"})
 
 
+def test_a_report_of_two_classes_with_a_temperature_is_valid_with_and_without_a_threshold() -> None:
+    validator = Draft202012Validator(REPORT_SCHEMA)
+    logits, labels = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32), np.arange(50) % 2
+    for validation in (None, (logits, labels)):
+        report = build_report(logits, labels, ["cat", "dog"], "test", validation=validation, temperature=1.5)
+        validator.validate(report | {"test_time_augmentation": "flip"})
+        assert not validator.is_valid(report | {"binary": report["binary"] | {"roc_area": 2}})
+        assert not validator.is_valid(report | {"calibration": {"temperature": 1.5}})
+        validator.validate(join_reports({"pet": report, "other": _report()}, np.ones((50, 2), bool)))
+
+
 def test_report_schema_requires_what_the_contract_names() -> None:
     names = "accuracy accuracy_interval loss num_images split per_class confusion_matrix class_names"
     required = REPORT_SCHEMA["oneOf"][0]["required"]

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, average_precision_score, log_loss, roc_auc_score
 
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluation.report import build_report, join_reports
+from imgclf.evaluation.settings import EvaluationSettings
 
 
 def _report(classes: int, images: int = 300) -> dict[str, Any]:
@@ -51,6 +54,42 @@ def test_a_model_that_gives_one_class_only_makes_a_report_without_nan() -> None:
     json.dumps(report, allow_nan=False)
     assert report["accuracy"] == 0.0
     assert report["per_class"][1]["precision"] is None
+
+
+def _answers(images: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, images)
+    logits = random.normal(size=(images, 2)).astype(np.float32) * 3
+    logits[np.arange(images), labels] += 2
+    return logits, labels
+
+
+@pytest.mark.parametrize(("positive", "label"), [(None, 1), ("cat", 0), ("dog", 1)])
+def test_two_classes_have_areas_of_the_positive_class(positive: str | None, label: int) -> None:
+    logits, labels = _answers(200, 0)
+    settings = EvaluationSettings(positive_class=positive, threshold="f1")
+    found = build_report(
+        logits, labels, ["cat", "dog"], "test", settings=settings, validation=_answers(50, 1), temperature=3.0
+    )["binary"]
+    assert (found["positive_class"], found["threshold_rule"]) == (["cat", "dog"][label], "f1")
+    margins = logits[:, label] - logits[:, 1 - label]
+    assert found["roc_area"] == pytest.approx(roc_auc_score(labels == label, margins))
+    assert found["average_precision"] == pytest.approx(average_precision_score(labels == label, margins))
+    called = expit(margins.astype(np.float64) / 3) >= found["threshold"]
+    assert found["at_threshold"]["accuracy"] == accuracy_score(labels == label, called)
+    assert "binary" not in _report(3)
+
+
+def test_a_temperature_changes_loss_and_calibration_and_nothing_else() -> None:
+    logits, labels = _answers(400, 0)
+    plain = build_report(logits, labels, ["cat", "dog"], "test")
+    after = build_report(logits, labels, ["cat", "dog"], "test", temperature=2.0)
+    told = after.pop("calibration")
+    assert (told["loss_before"], told["calibration_error_before"]) == (plain["loss"], plain["calibration_error"])
+    assert (told["loss_after"], told["calibration_error_after"]) == (after["loss"], after["calibration_error"])
+    shares = softmax(logits.astype(np.float64) / 2, axis=1)
+    assert after["loss"] == pytest.approx(log_loss(labels, shares))
+    assert {key for key in plain if plain[key] != after[key]} == {"loss", "calibration_error", "calibration_bins"}
 
 
 def test_what_does_not_belong_together_is_refused() -> None:

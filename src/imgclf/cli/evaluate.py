@@ -33,6 +33,10 @@ def evaluate(
     samples: Annotated[
         int, typer.Option("--samples", min=0, metavar="N", help="Save N images enlarged, labelled.")
     ] = 0,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="First fit a temperature on the validation split, and keep it in the run."),
+    ] = False,
     device: DeviceOption = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
@@ -42,7 +46,8 @@ def evaluate(
     """Evaluate a trained model on a split of its data; write report and pictures into its run folder."""
     from imgclf.evaluate import find_evaluated
 
-    find_evaluated(run, weights, config, samples, runs_dir)  # mistakes are told before TensorFlow takes its seconds
+    # Mistakes are told before TensorFlow takes its seconds.
+    find_evaluated(run, weights, config, samples, calibrate, runs_dir)
 
     from imgclf.cli.results import print_json, print_report
     from imgclf.cli.screen import Terminal
@@ -55,6 +60,7 @@ def evaluate(
             config=config,
             split=split.value,
             samples=samples,
+            calibrate=calibrate,
             device=device.value if device else None,
             data_dir=data_dir,
             runs_dir=runs_dir,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf.cli.tables import print_table
 from imgclf.errors import printable
+from imgclf.evaluation.settings import averaging_text
 from imgclf.runs.files import json_text
 
 if TYPE_CHECKING:
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from imgclf.train import TrainingResult
 
 MANY_CLASSES = 30
+
+_FIGURES = {
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
+    "f1": "F1",
+    "accuracy": "accuracy",
+}
 
 
 def print_json(value: Any) -> None:
@@ -28,7 +37,7 @@ def line(text: str = "") -> None:
 def print_training(result: TrainingResult) -> None:
     """The end of `train`: results, reference, diagnosis, and the commands that come next."""
     line()
-    for text in accuracy_texts(result.report):
+    for text in (*accuracy_texts(result.report), *binary_texts(result.report)):
         line(text)
     line(reference_text(result.experiment, result.report["accuracy"]))
     line()
@@ -45,8 +54,40 @@ def accuracy_texts(report: dict[str, Any]) -> list[str]:
     """Accuracy with its interval, and the loss, as one line; of several targets the whole, then a line for each."""
     by_target = reports_by_target(report)
     if not by_target:
-        return [_accuracy_text(report)]
-    return [_mean_text(report), *(f"{name}: {_accuracy_text(one)}" for name, one in by_target.items())]
+        return [_accuracy_text(report) + _averaging(report)]
+    return [
+        _mean_text(report) + _averaging(report),
+        *(f"{name}: {_accuracy_text(one)}" for name, one in by_target.items()),
+    ]
+
+
+def binary_texts(report: dict[str, Any]) -> list[str]:
+    """Areas, threshold and the figures at it, of each target with two classes; empty where there is none."""
+    by_target = reports_by_target(report)
+    if not by_target:
+        return _binary_texts(report)
+    return [f"{name}: {text}" for name, one in by_target.items() for text in _binary_texts(one)]
+
+
+def _binary_texts(report: dict[str, Any]) -> list[str]:
+    binary = report.get("binary")
+    if binary is None:
+        return []
+    positive = f"{binary['positive_class']} against {_other_class(report)}"
+    if binary["roc_area"] is None:
+        areas = f"{positive}: no ROC area, since the {report['split']} images are all of one class"
+    else:
+        areas = f"{positive}: ROC area {binary['roc_area']:.4f}, average precision {binary['average_precision']:.4f}"
+    if binary["threshold"] is None:
+        return [areas, f"no threshold ({binary['threshold_rule']}): {binary['threshold_note']}"]
+    threshold = f"threshold {binary['threshold']:.4f} ({binary['threshold_rule']}), {binary['threshold_note']}"
+    figures = ", ".join(f"{_FIGURES[name]} {_figure(value)}" for name, value in binary["at_threshold"].items())
+    return [areas, threshold, f"at the threshold: {figures}"]
+
+
+def _other_class(report: dict[str, Any]) -> str:
+    first, second = map(str, report["class_names"])
+    return first if report["binary"]["positive_class"] == second else second
 
 
 def reports_by_target(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -95,7 +136,7 @@ def print_report(report: dict[str, Any]) -> None:
     if not by_target:
         _print_target(report)
         return
-    line(_mean_text(report))
+    line(_mean_text(report) + _averaging(report))
     for name, one in by_target.items():
         line()
         line(f"{name}:")
@@ -103,10 +144,12 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def _print_target(report: dict[str, Any]) -> None:
-    line(_accuracy_text(report))
+    line(_accuracy_text(report) + _averaging(report))
     for k, value in report["top_k"].items():
         line(f"top-{k} accuracy {value:.4f}")
-    line(f"calibration error {report['calibration_error']:.4f}")
+    line(_calibration_text(report))
+    for text in _binary_texts(report):
+        line(text)
     line()
     _print_classes(report)
     if report["most_confused"]:
@@ -114,6 +157,18 @@ def _print_target(report: dict[str, Any]) -> None:
         line("most confused (true taken for predicted):")
         for pair in report["most_confused"]:
             line(f"  {pair['true']} for {pair['predicted']}: {pair['count']} ({pair['share']:.1%} of {pair['true']})")
+
+
+def _calibration_text(report: dict[str, Any]) -> str:
+    text, told = f"calibration error {report['calibration_error']:.4f}", report.get("calibration")
+    if told is None:
+        return text
+    before = f"{told['calibration_error_before']:.4f} (loss {told['loss_before']:.4f})"
+    return f"{text}, {before} before scaling by temperature {told['temperature']:.3g}"
+
+
+def _averaging(report: dict[str, Any]) -> str:
+    return averaging_text(report.get("test_time_augmentation"))
 
 
 def _print_classes(report: dict[str, Any]) -> None:
@@ -128,4 +183,8 @@ def _print_classes(report: dict[str, Any]) -> None:
 
 
 def _scores(row: dict[str, Any]) -> list[str]:
-    return ["-" if row[name] is None else f"{row[name]:.4f}" for name in ("precision", "recall", "f1")]
+    return [_figure(row[name]) for name in ("precision", "recall", "f1")]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

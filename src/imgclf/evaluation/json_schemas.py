@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
+
+from imgclf.evaluation.settings import TestTimeAugmentation, ThresholdRule
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -79,6 +81,14 @@ _BIN = _object(
     "Images by the probability of their predicted class.",
 )
 
+_AT_THRESHOLD = {
+    "precision": _share("Positive ones among those called positive; null where none was.", may_be_null=True),
+    "recall": _share("Share of the positive images that are called positive; null where none is.", may_be_null=True),
+    "specificity": _share("Share of the negative images that are not; null where there is none.", may_be_null=True),
+    "f1": _share("Harmonic mean of precision and recall; null where both are.", may_be_null=True),
+    "accuracy": _share("Share of right answers."),
+}
+
 _PREDICTION_TOP = _object(
     {"label": _text("Name of the class."), "probability": _share("Its probability.")}, "One of the most likely classes."
 )
@@ -92,10 +102,55 @@ _PREDICTION_ANSWER = {
 _IMAGE_FILE = _text("The image file, as it was given.")
 _STEPS = _list(_text("One step."), "What was done to the image before the model saw it, in order.")
 
+_BINARY = _object(
+    {
+        "positive_class": _text("The class that the figures are about."),
+        "roc_area": _share("Area under the ROC curve; null where the images are all of one class.", may_be_null=True),
+        "average_precision": _share(
+            "Area under the precision-recall curve, as a sum of steps; null where the images are all of one class.",
+            may_be_null=True,
+        ),
+        "threshold_rule": {
+            "enum": list(get_args(ThresholdRule)),
+            "description": "What the threshold makes highest on the validation images: evaluation.threshold.",
+        },
+        "threshold": _share(
+            "The least probability of the positive class at which an image is called positive, picked on the "
+            "validation images; null where that is not possible.",
+            may_be_null=True,
+        ),
+        "threshold_note": _text("Which images the threshold was picked on, or why there is none."),
+        "at_threshold": {
+            "anyOf": [_object(_AT_THRESHOLD, "At the threshold."), {"type": "null"}],
+            "description": "What the threshold does to the evaluated images; null where there is none.",
+        },
+    },
+    "Of two classes: the positive one, and what tells it from the other at any threshold and at one.",
+)
+
+_CALIBRATION = _object(
+    {
+        "temperature": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "What the logits were divided by, fitted on the validation images.",
+        },
+        "calibration_error_before": _share("Expected calibration error without the temperature."),
+        "calibration_error_after": _share("Expected calibration error with it: `calibration_error`."),
+        "loss_before": {"type": "number", "minimum": 0, "description": "Mean cross-entropy without the temperature."},
+        "loss_after": {"type": "number", "minimum": 0, "description": "Mean cross-entropy with it: `loss`."},
+    },
+    "Of weights with a temperature: what scaling by it does to the evaluated images.",
+)
+
 _EVALUATED = {
     "run": _text("Name of the run that was evaluated; printed, not in report.json."),
     "weights": _text("The weight file that was evaluated."),
     "warning": _text("Why these numbers don't compare with the run's own, where they don't."),
+    "test_time_augmentation": {
+        "enum": list(get_args(TestTimeAugmentation)),
+        "description": "Whose logits were averaged, where any were: `flip`, each image's and its mirror image's.",
+    },
 }
 
 
@@ -140,7 +195,11 @@ _TARGET = {
     "most_confused": _list(_PAIR, "The most frequent mistakes, most frequent first; at most ten."),
     "calibration_error": _share("Expected calibration error over the bins."),
     "calibration_bins": _list(_BIN, "Bins of equal width over [0, 1], lowest first.", 1),
+    "binary": _BINARY,
+    "calibration": _CALIBRATION,
 }
+
+_NOT_ALWAYS = ("binary", "calibration")
 
 _SEVERAL_TARGETS = {
     "split": _TARGET["split"],
@@ -149,7 +208,9 @@ _SEVERAL_TARGETS = {
     "exact_match_ratio": _share("Share of images for which the most likely class of every target is the true one."),
     "exact_match_interval": _interval("95 % Wilson interval of the exact match ratio: [low, high]."),
     "loss": {"type": "number", "minimum": 0, "description": "Sum of the targets' mean cross-entropies, in nats."},
-    "targets": _by_name(_object(_TARGET, "The report of one target."), "The report of each target, by its name."),
+    "targets": _by_name(
+        _object(_TARGET, "The report of one target.", optional=_NOT_ALWAYS), "The report of each target, by its name."
+    ),
 }
 
 REPORT_SCHEMA: dict[str, Any] = {
@@ -157,7 +218,7 @@ REPORT_SCHEMA: dict[str, Any] = {
     "title": "imgclf report",
     "description": "What `imgclf evaluate --json` prints and report.json holds.",
     "oneOf": [
-        _object({**_EVALUATED, **_TARGET}, "Of data with one target.", optional=tuple(_EVALUATED)),
+        _object({**_EVALUATED, **_TARGET}, "Of data with one target.", optional=(*_EVALUATED, *_NOT_ALWAYS)),
         _object({**_EVALUATED, **_SEVERAL_TARGETS}, "Of data with several targets.", optional=tuple(_EVALUATED)),
     ],
 }

@@ -11,19 +11,45 @@ from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
 from imgclf.evaluation import metrics
+from imgclf.evaluation.binary import Scored, binary_report
+from imgclf.evaluation.calibration import effect, scaled
+from imgclf.evaluation.settings import EvaluationSettings
 
 TOP_K = (3, 5)
+BY_DEFAULT = EvaluationSettings()
+
+Answers = tuple[NDArray[np.floating], NDArray[np.integer]]  # logits (images, classes), labels (images,)
 
 
 def build_report(
-    logits: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str], split: str
+    logits: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    class_names: Sequence[str],
+    split: str,
+    *,
+    settings: EvaluationSettings = BY_DEFAULT,
+    validation: Answers | None = None,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """The report of one target, for JSON, as ``REPORT_SCHEMA`` describes it: no NaN, and equal for equal logits.
 
-    ``logits`` are float32 (images, classes), ``labels`` int (images,). Raises ImgclfError where these and the class
-    names do not belong together, and WorkFailed where logits are not finite.
+    ``logits`` are float32 (images, classes), ``labels`` int (images,), those of the model before any scaling: where a
+    ``temperature`` is given, what is reported is of the scaled ones. ``validation`` are the validation images' answers,
+    on which the threshold of two classes is picked; None: there are none. Raises ImgclfError where logits, labels and
+    class names do not belong together, and WorkFailed where logits are not finite.
     """
     _check(logits, labels, class_names)
+    report = _plain(logits if temperature is None else scaled(logits, temperature), labels, class_names, split)
+    if len(class_names) == 2:
+        report["binary"] = _binary((logits, labels), validation, class_names, split, settings, temperature)
+    if temperature is not None:
+        report["calibration"] = effect(logits, labels, temperature)
+    return report
+
+
+def _plain(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str], split: str
+) -> dict[str, Any]:
     predicted = logits.argmax(axis=1)
     return {
         "split": split,
@@ -56,6 +82,24 @@ def join_reports(reports: Mapping[str, dict[str, Any]], correct: NDArray[np.bool
         "loss": float(sum(one["loss"] for one in plain)),
         "targets": dict(reports),
     }
+
+
+def _binary(
+    evaluated: Answers,
+    validation: Answers | None,
+    class_names: Sequence[str],
+    split: str,
+    settings: EvaluationSettings,
+    temperature: float | None,
+) -> dict[str, Any]:
+    positive = settings.positive_label(class_names)
+
+    def scored(answers: Answers) -> Scored:
+        logits, labels = answers
+        return Scored.of(metrics.probabilities(scaled(logits, temperature or 1.0)), labels, positive)
+
+    picked_on = None if validation is None else scored(validation)
+    return binary_report(scored(evaluated), picked_on, class_names[positive], settings.threshold, split)
 
 
 def _check(logits: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str]) -> None:

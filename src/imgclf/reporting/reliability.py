@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imgclf.reporting.style import FAINT_INK, TRAINING, WRONG, new_figure, open_frame, picture, styled
@@ -13,17 +14,26 @@ if TYPE_CHECKING:
 Bin = Mapping[str, Any]
 
 
-def draw_reliability(calibration_bins: Sequence[Bin], calibration_error: float, title: str = "Reliability") -> bytes:
-    """A PNG of accuracy by confidence with the diagonal, and below it where the confidences lie.
+@dataclass(frozen=True)
+class Reliability:
+    """The calibration bins of some probabilities, and their expected calibration error.
 
     A bin has ``lower``, ``upper``, ``count``, ``confidence`` and ``accuracy``, the last two None where it is empty.
     """
-    filled = [entry for entry in calibration_bins if entry["count"]]
+
+    bins: Sequence[Bin]
+    error: float
+
+
+def draw_reliability(by_title: Mapping[str, Reliability]) -> bytes:
+    """A PNG of accuracy by confidence with the diagonal, and below it where the confidences lie: a column a title."""
     with styled():
-        figure = new_figure(5.6, 6.4)
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        _draw_accuracy(upper, filled, calibration_error, title)
-        _draw_counts(lower, filled)
+        figure = new_figure(5.6 * len(by_title), 6.4)
+        columns = figure.subplots(2, len(by_title), sharex=True, sharey="row", height_ratios=[3, 1], squeeze=False).T
+        for (upper, lower), (title, one) in zip(columns, by_title.items(), strict=True):
+            filled = [entry for entry in one.bins if entry["count"]]
+            _draw_accuracy(upper, filled, one.error, title)
+            _draw_counts(lower, filled)
         return picture(figure)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import zipfile
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.files import replacing
+from imgclf.runs.files import replacing, sha256_of
 
 _HEADER_BYTES = 2**16  # more than any header of the format's version 1 has
 
@@ -24,7 +23,7 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> str:
     """Write the arrays, whole or not at all; returns the SHA-256 of the file. Equal arrays give equal files."""
     with replacing(path) as temporary:
         np.savez(temporary, **arrays)  # type: ignore[arg-type]  # for mypy, a name may be allow_pickle
-    return _sha256(path)
+    return sha256_of(path)
 
 
 def load_arrays(path: Path, shapes: Mapping[str, Shape], sha256: str | None) -> dict[str, NDArray[np.float32]]:
@@ -36,7 +35,7 @@ def load_arrays(path: Path, shapes: Mapping[str, Shape], sha256: str | None) -> 
         with zipfile.ZipFile(path) as archive:
             _check_names(path, archive, shapes)
             arrays = {name: _read(path, archive.getinfo(f"{name}.npy"), archive, shapes[name]) for name in shapes}
-        found = _sha256(path)
+        found = sha256_of(path)
     except FileNotFoundError as error:
         raise ImgclfError(
             f"{path}: no such file, and the run's preprocessing needs it", hint="copy the run's folder as a whole"
@@ -83,7 +82,3 @@ def _read(path: Path, member: zipfile.ZipInfo, archive: zipfile.ZipFile, shape: 
 
 def _not_the_array(path: Path, member: zipfile.ZipInfo, shape: Shape, found: str) -> ImgclfError:
     return ImgclfError(f"{path}: {member.filename}: must be float32 {shape} in C order; got {found}")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

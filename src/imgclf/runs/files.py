@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import WorkFailed, encodable
+
+PIECE_BYTES = 2**20
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts like this
 
@@ -35,6 +38,15 @@ def json_text(value: Any) -> str:
     """``value`` as JSON that UTF-8 can hold; numbers that JSON lacks (NaN, infinity) are a ValueError."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return text if text == encodable(text) else json.dumps(_encodable(value), indent=2, ensure_ascii=False)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

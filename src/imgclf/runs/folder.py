@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "report.json"
 
     @property
+    def calibration(self) -> Path:
+        """The temperatures that were fitted for some of the weights; only where any were."""
+        return self.path / "calibration.json"
+
+    @property
     def plots(self) -> Path:
         return self.path / "plots"
 

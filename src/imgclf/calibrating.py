@@ -1,0 +1,86 @@
+"""Fitting temperatures for a run's weights: what `evaluate --calibrate` does before it evaluates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from imgclf.datasets.base import Splits
+from imgclf.datasets.shaped import shaped
+from imgclf.errors import ImgclfError
+from imgclf.evaluation.calibration import effect, fit_temperature
+from imgclf.experiment.schema import Experiment
+from imgclf.runs.calibration import Calibration, read_calibration
+from imgclf.runs.files import sha256_of
+from imgclf.screen import Screen
+from imgclf.trained import Source, Trained
+
+
+def check_calibrated(source: Source) -> None:
+    """Raise ImgclfError where there is no run to keep the temperatures, or surely no validation split to fit them."""
+    if source.run is None:
+        raise ImgclfError(
+            f"--calibrate: needs a run folder to keep the temperature in; {source.weights} is evaluated outside of one",
+            hint="leave out --calibrate, or give a run",
+        )
+    dataset = source.experiment.dataset
+    if not dataset.validation_size and not dataset.may_bring_validation():
+        raise _no_validation(source.experiment)
+
+
+def calibrate(trained: Trained, splits: Splits, is_same_data: bool, screen: Screen) -> Trained:
+    """``trained`` with the temperatures that the validation split gives, which are kept in the run's folder.
+
+    Raises ImgclfError where there is no validation split, where its images may have been trained on, or where no
+    temperature is best.
+    """
+    source = trained.source
+    if splits.validation is None:
+        raise _no_validation(source.experiment)
+    if not is_same_data:
+        raise ImgclfError(
+            "--calibrate: the training images are not those that this run was trained on, so that some of the "
+            "validation images may have been",
+            hint="fit the temperature where the run's own data lie",
+        )
+    calibration = _fitted(trained, splits)
+    _write(calibration, trained, screen)
+    return replace(trained, temperatures=calibration.temperatures)
+
+
+def _no_validation(experiment: Experiment) -> ImgclfError:
+    size = experiment.dataset.validation_size
+    return ImgclfError(
+        f"--calibrate: the run has no validation split to fit a temperature on (dataset.validation_size: {size})",
+        hint="train a run that has one: --set dataset.validation_size=0.1",
+    )
+
+
+def _fitted(trained: Trained, splits: Splits) -> Calibration:
+    assert splits.validation is not None
+    outputs, labels = trained.forward.logits(shaped(splits.validation.pixels, trained.fit)), splits.validation.labels
+    return Calibration(
+        weights=trained.source.weights.name,
+        weights_sha256=sha256_of(trained.source.weights),
+        split="validation",
+        num_images=len(labels),
+        targets={
+            target.name: effect(logits, labels[:, column], fit_temperature(logits, labels[:, column]))
+            for column, (target, logits) in enumerate(zip(splits.targets, outputs, strict=True))
+        },
+    )
+
+
+def _write(calibration: Calibration, trained: Trained, screen: Screen) -> None:
+    assert trained.source.run is not None
+    path = trained.source.run.calibration
+    before = read_calibration(path, tuple(calibration.targets))
+    if before is not None and before.weights_sha256 != calibration.weights_sha256:
+        screen.say(f"calibration.json, which was of other weights ({before.weights}), is replaced")
+    calibration.write(path)
+    for name, one in calibration.targets.items():
+        of_target = f" of {name}" if len(calibration.targets) > 1 else ""
+        screen.say(
+            f"temperature{of_target} {one['temperature']:.3g}, fitted on {calibration.num_images:,} validation images: "
+            f"their loss from {one['loss_before']:.4f} to {one['loss_after']:.4f}, calibration error from "
+            f"{one['calibration_error_before']:.4f} to {one['calibration_error_after']:.4f}"
+        )
