@@ -18,7 +18,16 @@ ROOMS = {
     "reporting", "runs", "training",
 }  # fmt: skip
 JOBS = {"train", "evaluate", "predict", "compare", "run", "prediction_files", "show_data", "check_data", "export_data"}
-OF_THE_JOBS = {"trained", "loading", "opening", "recording", "screen", "places", "startup"}  # what two jobs share
+OF_THE_JOBS = {
+    "trained",
+    "loading",
+    "opening",
+    "recording",
+    "pretrained",
+    "screen",
+    "places",
+    "startup",
+}  # what two jobs share
 
 # Who may know whom, besides errors and settings and itself.
 MAY_KNOW: dict[str, set[str]] = {
@@ -40,6 +49,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "places": set(),
     "loading": {"datasets", "images", "experiment", "preprocessing", "places", "screen"},
     "trained": ROOMS | {"screen", "places", "startup", "loading"},
+    "pretrained": {"models", "runs", "places"},
     "opening": ROOMS | {"recording"},
     "recording": ROOMS | {"screen", "places"},
     **dict.fromkeys(JOBS, ROOMS | OF_THE_JOBS | JOBS),
