@@ -64,6 +64,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "loading": {"datasets", "images", "experiment", "preprocessing", "places", "screen"},
     "trained": ROOMS | {"screen", "places", "startup", "loading"},
     "calibrating": ROOMS | {"screen", "trained"},
+    "pretrained": {"models", "runs", "places"},
     "opening": ROOMS | {"recording"},
     "recording": ROOMS | {"screen", "places"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},

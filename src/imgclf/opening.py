@@ -92,6 +92,8 @@ def say_start(
             recorder.say(f"        {len(left_out):,} {what} are left out: {run.quarantine} lists them")
     averaging = averaging_text(experiment.evaluation.test_time_augmentation)
     recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters{averaging}")
+    for note in experiment.model.notes((height, width, channels)):
+        recorder.say(f"        {note}")
     for stage in stages:
         recorder.say(f"        {stage}")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")

@@ -32,6 +32,7 @@ from imgclf.opening import now, say_start, stage_texts, write_start
 from imgclf.places import runs_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
+from imgclf.pretrained import load_pretrained
 from imgclf.recording import Recorder
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder, create_run_folder
@@ -84,6 +85,7 @@ def train(
     devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
     _check_data(loaded, splits, devices)
     model = _build(loaded.experiment, splits, devices)
+    pretrained = load_pretrained(model, loaded.experiment.model, data_dir)
     stages = stage_texts(loaded.experiment, model)
     experiment = _resolved(loaded.experiment, model, devices)
     run = create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())
@@ -92,6 +94,9 @@ def train(
     with _recorded(run, recorder, started):
         write_start(run, loaded, experiment, splits, devices, model, overrides)
         say_start(recorder, run, experiment, splits, devices, model, stages)
+        if pretrained:
+            recorder.say(f"weights {pretrained.text()}")
+            run.update(pretrained=pretrained.to_json())
         run.write_metrics([])
         fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
         preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)

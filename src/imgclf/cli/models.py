@@ -121,6 +121,7 @@ def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) 
         "description": inspect.getdoc(found.settings) or "",
         "image_shape": list(found.image_shape),
         "classes": found.classes,
+        "notes": list(found.settings.notes(found.image_shape)),
         "settings": [vars(setting) for setting in setting_list(found.settings)],
         "layers": [
             {**vars(layer), "output_shape": list(layer.output_shape[1:]), "inputs": list(layer.inputs)}
@@ -141,6 +142,10 @@ def _print(described: dict[str, Any]) -> None:
     print("\nsettings (model.KEY in an experiment file)")
     for setting in described["settings"]:
         _print_setting(setting)
+    if described["notes"]:
+        print("\nwhat it does to these images first")
+    for note in described["notes"]:
+        print_text(note, "  ")
     classes = " + ".join(map(str, described["classes"].values()))
     print(f"\nlayers for images of {_shape_text(described['image_shape'])}, {classes} classes")
     print_table(

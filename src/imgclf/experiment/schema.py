@@ -81,6 +81,7 @@ class Experiment(Settings):
     @model_validator(mode="after")
     def _sections_agree(self) -> Experiment:
         problems = [*_validation_problems(self), *schedule_problems(self), *_mixing_problems(self)]
+        problems += _entrance_problems(self)
         shape, targets = self.dataset.known_shape(), self.dataset.known_targets()
         problems += shape_problems(self, shape) if shape else []
         problems += class_problems(self, targets) if targets else []
@@ -130,6 +131,8 @@ class Experiment(Settings):
 
 def too_small(model: ModelSettings, shape: ImageShape) -> str | None:
     """Why the model can't be built for images of this shape, or None where it can."""
+    if message := model.image_problem(shape):
+        return message
     height, width, _ = shape
     least_height, least_width = model.smallest_image()
     if height >= least_height and width >= least_width:
@@ -183,6 +186,22 @@ def schedule_problems(experiment: Experiment, images: int | None = None) -> list
             others = stage.places("schedule", "warmup_epochs") + stage.places("epochs") + stage.places("steps")
             problems.append(Misfit(stage.path("schedule", "warmup_epochs"), message, others))
     return _once(problems)
+
+
+def _entrance_problems(experiment: Experiment) -> list[Misfit]:
+    """Pixels that are not 0 to 1, of an experiment whose model brings those into its own range."""
+    preprocessing = experiment.preprocessing
+    if not experiment.model.has_entrance():
+        return []
+    brings = f"{experiment.model.name} brings pixels from 0 to 1 to the range that it was published for"
+    problems = []
+    if preprocessing.scaling != "unit":
+        message = f'{brings}; expected "unit", found "{preprocessing.scaling}"'
+        problems.append(Misfit(("preprocessing", "scaling"), message, others=(("model", "name"),)))
+    for key in preprocessing.parts:
+        message = f"{brings}; set {key} to null"
+        problems.append(Misfit(("preprocessing", key), message, others=(("model", "name"),)))
+    return problems
 
 
 def _mixing_problems(experiment: Experiment) -> list[Misfit]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from imgclf.models.heads import SOFTMAX, HeadUnion
+from imgclf.models.published import PublishedWeights
 from imgclf.settings import ImageShape, Settings
 
 if TYPE_CHECKING:
@@ -26,6 +27,25 @@ class ModelSettings(Settings):
     def starts_trained(self) -> bool:
         """Whether the body begins with trained weights, which a job loads into it."""
         return False
+
+    def image_problem(self, image_shape: ImageShape) -> str | None:  # noqa: ARG002
+        """Why the body can't be built for images of this shape that are not too small, or None where it can."""
+        return None
+
+    def has_entrance(self) -> bool:
+        """Whether the body itself brings pixels 0 to 1 into the range that it was trained on."""
+        return False
+
+    def notes(self, image_shape: ImageShape) -> tuple[str, ...]:  # noqa: ARG002
+        """What the user should know of this model on images of this shape, one line each."""
+        return ()
+
+    def published_weights(self) -> PublishedWeights | None:
+        """The weights that a job must load into the model before training; None: it begins with random numbers."""
+        return None
+
+    def finish_loading(self, model: keras.Model) -> None:
+        """Called with the model after its published weights were loaded."""
 
     @abstractmethod
     def build_body(self, image_shape: ImageShape) -> keras.Model:

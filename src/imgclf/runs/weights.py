@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.files import replacing
+from imgclf.runs.hdf5 import few, inside, place_problems, settle_normalization
 
 if TYPE_CHECKING:
     import h5py
     import keras
-
-SHOWN = 5  # problems in a message
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
@@ -39,7 +38,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
             problems = [problem for layer in arrays for problem in _problems(file, *layer)]
             problems += _strangers(file, {group for group, _, _ in arrays})
             if problems:
-                raise ImgclfError(f"{path}: not the weights of this model: {_few(problems)}")
+                raise ImgclfError(f"{path}: not the weights of this model: {few(problems)}")
             filled = [
                 (variable, file[f"{group}/vars/{number}"][()])
                 for group, _, variables in arrays
@@ -51,15 +50,22 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise ImgclfError(f"{path}: not a Keras weights file (HDF5): {error}") from error
     for variable, array in filled:
         variable.assign(array)
+    settle_normalization(model)
 
 
-def _expected(model: keras.Model) -> Iterator[tuple[str, str, list[Any]]]:
-    """Keras' group, the layer's name and its variables, for each layer in order."""
+def _expected(model: keras.Model, place: str = "layers") -> Iterator[tuple[str, str, list[Any]]]:
+    """Keras' group, the layer's name and its variables, for each layer in order; models inside the model are opened."""
+    import keras
+
     counts: dict[str, int] = {}
     for layer in model.layers:
         kind = _snake_case(type(layer).__name__)
         number = counts[kind] = counts.get(kind, -1) + 1
-        yield f"layers/{kind}_{number}" if number else f"layers/{kind}", layer.name, _variables(layer)
+        group = f"{place}/{kind}_{number}" if number else f"{place}/{kind}"
+        if isinstance(layer, keras.Model):
+            yield from _expected(layer, f"{group}/layers")
+        else:
+            yield group, layer.name, _variables(layer)
 
 
 def _variables(layer: keras.Layer) -> list[Any]:
@@ -72,7 +78,7 @@ def _problems(file: h5py.File, group: str, layer: str, variables: list[Any]) -> 
 
     if not variables:
         return
-    held = _inside(file, f"{group}/vars")
+    held = inside(file, f"{group}/vars")
     if not isinstance(held, h5py.Group):
         yield f"layer {layer} is missing"
         return
@@ -82,52 +88,33 @@ def _problems(file: h5py.File, group: str, layer: str, variables: list[Any]) -> 
     if len(held) != len(variables):
         yield f"layer {layer} must have {len(variables)} arrays; found {len(held)}"
     for number, variable in enumerate(variables):
-        yield from _array_problems(_inside(held, str(number)), f"{layer}/{variable.name}", variable)
+        yield from _array_problems(inside(held, str(number)), f"{layer}/{variable.name}", variable)
 
 
 def _array_problems(array: Any, name: str, variable: Any) -> Iterator[str]:
-    import h5py
-
-    if not isinstance(array, h5py.Dataset):
-        yield f"{name} is missing"
-    elif array.external or array.is_virtual:
-        yield f"{name} must lie in the file itself; found a reference to another file"
+    if problems := list(place_problems(array, name)):
+        yield from problems
     elif array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
         want = f"{variable.dtype} {tuple(variable.shape)}"
         yield f"{name} must be {want}; found {array.dtype} {array.shape}"
 
 
-def _inside(group: h5py.Group, path: str) -> Any:
-    """What lies at ``path`` in the file itself; None where there is nothing or a link."""
+def _strangers(file: h5py.File, groups: set[str], place: str = "layers") -> Iterator[str]:
+    """Layers with arrays that the model has not, at any depth of the models inside it."""
     import h5py
 
-    held: Any = group
-    for part in path.split("/"):
-        if not isinstance(held, h5py.Group) or held.get(part, getclass=True, getlink=True) is not h5py.HardLink:
-            return None
-        held = held[part]
-    return held
-
-
-def _strangers(file: h5py.File, groups: set[str]) -> Iterator[str]:
-    """Layers with arrays that the model has not."""
-    import h5py
-
-    layers = _inside(file, "layers")
+    layers = inside(file, place)
     for name in layers if isinstance(layers, h5py.Group) else ():
-        held = _inside(file, f"layers/{name}/vars")
-        if f"layers/{name}" not in groups and held is not None and len(held):
+        group = f"{place}/{name}"
+        held = inside(file, f"{group}/vars")
+        if group not in groups and held is not None and len(held):
             yield f"layer {_name(held) or name} is not in the model"
+        yield from _strangers(file, groups, f"{group}/layers")
 
 
 def _name(group: h5py.Group) -> str | None:
     name = group.attrs.get("name")
     return name if isinstance(name, str) else None
-
-
-def _few(problems: list[str]) -> str:
-    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    return "; ".join(problems[:SHOWN]) + more
 
 
 def _snake_case(name: str) -> str:

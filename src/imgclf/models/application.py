@@ -1,0 +1,173 @@
+"""The published networks of ``keras.applications``, with or without their ImageNet weights."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from imgclf.models.base import ModelSettings
+from imgclf.models.entrance import entrance, entrance_notes, entrance_problem
+from imgclf.models.networks import NETWORKS, ApplicationName, Network
+from imgclf.models.published import PublishedWeights
+from imgclf.settings import ImageShape, Misfit
+
+if TYPE_CHECKING:
+    import keras
+
+# EfficientNet's published variances are deviations; Keras makes up for it by a layer that it builds only together
+# with the download (https://github.com/tensorflow/tensorflow/issues/49930).
+EFFICIENTNET_VARIANCE = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+class Application(ModelSettings):
+    """A published network by its Keras name, below its classifier; see https://keras.io/api/applications.
+
+    Input: float32 (batch, height, width, 1 or 3), pixels 0 to 1, which the first layers bring to the size and the
+    range that the network was published for. Output: features (batch, features): the last maps pooled or flattened,
+    or with its top what the published classifier is fed.
+    """
+
+    name: Literal["application"] = Field(description="A published network of keras.applications.")
+    application: ApplicationName = Field("VGG16", description="Its name in keras.applications.")
+    weights: str | None = Field(
+        "imagenet",
+        min_length=1,
+        description="What the network begins with: `imagenet` (looked for in the data folder under weights/, then in "
+        "Keras' cache, else downloaded), the path of such a file (HDF5, as Keras publishes them), or null: random "
+        "numbers.",
+    )
+    pooling: Literal["avg", "max", "flatten"] = Field(
+        "avg", description="What makes features of the last maps: their means, their maxima, or all their values."
+    )
+    top: bool = Field(
+        False,
+        description="true: the published layers between the last maps and the classifier stay (VGG's fc1 and fc2); "
+        "images must then have the published size.",
+    )
+
+    @model_validator(mode="after")
+    def _pooling_is_of_the_maps(self) -> Application:
+        if self.top and self.pooling != "avg":
+            raise Misfit(("pooling",), "the network's own top (top: true) has its own pooling; leave this out")
+        return self
+
+    def image_problem(self, image_shape: ImageShape) -> str | None:
+        height, width, _ = image_shape
+        side = self._network.side
+        if self.top and (height, width) != (side, side):
+            return f"{self.application} with its top takes images of {side}x{side} pixels; found {height}x{width}"
+        return entrance_problem(image_shape)
+
+    def has_entrance(self) -> bool:
+        return True
+
+    def starts_trained(self) -> bool:
+        return self.weights is not None
+
+    def notes(self, image_shape: ImageShape) -> tuple[str, ...]:
+        return entrance_notes(image_shape, self._network.pixel_range, self._network.least_side)
+
+    def published_weights(self) -> PublishedWeights | None:
+        if self.weights is None:
+            return None
+        own, network = f"{self.application.lower()}_imagenet", self._network
+        files: tuple[str, ...] = (f"{own}.h5", network.with_top)
+        if not self.top:
+            files = (f"{own}_notop.h5", network.without_top, *files)
+        return PublishedWeights(self.application, self.weights, files, self._download)
+
+    def finish_loading(self, model: keras.Model) -> None:
+        if self.application.startswith("EfficientNetB"):
+            layer = model.get_layer("normalization")
+            variance = layer.adapt_variance.numpy()
+            if np.allclose(variance, EFFICIENTNET_VARIANCE, atol=1e-4):
+                layer.adapt_variance.assign(variance**2)
+                layer.finalize_state()
+
+    def build_body(self, image_shape: ImageShape) -> keras.Model:
+        import keras
+
+        image = keras.layers.Input(image_shape, name="image")
+        network = self._built(entrance(image, self._network.pixel_range, self._network.least_side))
+        _number_names(network)
+        features = _classifier(network).input if self.top else network.outputs[0]
+        if len(features.shape) > 2:
+            features = keras.layers.Flatten(name="features")(features)
+        body = keras.Model(image, features, name=self.name)
+        for layer in body.layers:
+            _settle(layer)
+        return body
+
+    @property
+    def _network(self) -> Network:
+        return NETWORKS[self.application]
+
+    def _built(self, pixels: keras.KerasTensor) -> keras.Model:
+        """Keras' own network on top of the entrance, with random weights."""
+        import keras
+
+        skipped: dict[str, Any] = {"include_preprocessing": False} if self._network.may_skip_preprocessing else {}
+        return getattr(keras.applications, self.application)(
+            include_top=self.top,
+            weights=None,
+            input_tensor=pixels,
+            input_shape=tuple(pixels.shape[1:]),
+            pooling=None if self.pooling == "flatten" or self.top else self.pooling,
+            **skipped,
+        )
+
+    def _download(self) -> None:
+        import keras
+
+        getattr(keras.applications, self.application)(include_top=self.top, weights="imagenet")
+
+
+def _classifier(network: keras.Model) -> keras.layers.Layer:
+    """The published classifier: the last layer with weights, dense or a convolution of one place."""
+    return [layer for layer in network.layers if layer.weights][-1]
+
+
+def _settle(layer: keras.layers.Layer) -> None:
+    """What the program asks of every body: pixels in float32, batch normalisation over all devices' images."""
+    import tensorflow as tf
+    from keras import layers
+
+    if isinstance(layer, (layers.Rescaling, layers.Normalization)) and _is_of_input(layer):
+        layer.dtype_policy = "float32"
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()
+    if isinstance(layer, layers.BatchNormalization):
+        layer.synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
+
+
+def _is_of_input(layer: keras.layers.Layer) -> bool:
+    return bool(layer.output.shape[-1] == 3)
+
+
+def _number_names(network: keras.Model) -> None:
+    """Number the layers that Keras named by itself from the first of their class on, in the order of their making.
+
+    Keras counts on from network to network, so that the names would depend on what was built before in the process;
+    a run's weights are told apart by them.
+    """
+    counts: Counter[str] = Counter()
+    for operation in sorted(network.operations, key=lambda one: _number(one) or 0):
+        if _number(operation) is not None:
+            kind = _kind(operation)
+            operation.name = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            counts[kind] += 1
+
+
+def _number(operation: keras.Operation) -> int | None:
+    """The number in a name that Keras gave (0 where it has none); None for a name that somebody chose."""
+    match = re.fullmatch(rf"{_kind(operation)}(?:_(\d+))?", operation.name)
+    return int(match[1] or 0) if match else None
+
+
+def _kind(operation: keras.Operation) -> str:
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(operation).__name__)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -1,0 +1,114 @@
+"""Published weights on this machine: where they are looked for, and their way into a model."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgclf.errors import ImgclfError
+from imgclf.models.base import ModelSettings
+from imgclf.models.heads import is_of_head
+from imgclf.models.published import PublishedWeights
+from imgclf.places import data_folder
+from imgclf.runs.published import load_published
+
+if TYPE_CHECKING:
+    import keras
+
+FOLDER = "weights"  # below the data folder
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Published weights that a model began with: the network's name, the file, its SHA-256, and how many arrays."""
+
+    network: str
+    path: Path
+    sha256: str
+    arrays: int
+
+    def text(self) -> str:
+        """For the user, in one line."""
+        return f"{self.path}: {self.arrays} arrays into {self.network}"
+
+    def to_json(self) -> dict[str, str | int]:
+        """The entry of run.json."""
+        return {"network": self.network, "path": str(self.path), "sha256": self.sha256, "arrays": self.arrays}
+
+
+def load_pretrained(model: keras.Model, settings: ModelSettings, data_dir: str | Path | None) -> Pretrained | None:
+    """Fill the body of ``model`` with the published weights that its settings ask for; None where they ask for none.
+
+    Raises ImgclfError where the file is nowhere and can't be downloaded, or is not of this network.
+    """
+    wanted = settings.published_weights()
+    if wanted is None:
+        return None
+    path = find_published(wanted, data_folder(data_dir))
+    body = [layer for layer in model.layers if not is_of_head(layer)]
+    arrays = load_published(body, path)
+    settings.finish_loading(model)
+    return Pretrained(wanted.network, path, _sha256(path), arrays)
+
+
+def find_published(wanted: PublishedWeights, data: Path) -> Path:
+    """The file on this machine: a path as it is or in the data folder; ImageNet's also in Keras' cache, or downloaded.
+
+    Raises ImgclfError that names the places where it was looked for.
+    """
+    if wanted.wanted != "imagenet":
+        return _given(Path(wanted.wanted).expanduser(), data)
+    cache = keras_cache()
+    for folder in (data / FOLDER, cache):
+        for name in wanted.files:
+            if (folder / name).is_file():
+                return folder / name
+    return _downloaded(wanted, data / FOLDER, cache)
+
+
+def keras_cache() -> Path:
+    """The folder into which Keras downloads weights: below KERAS_HOME, else ``~/.keras``."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "models"
+
+
+def _given(path: Path, data: Path) -> Path:
+    for place in (path, data / path):
+        if place.is_file():
+            return place
+    raise ImgclfError(
+        f"model.weights: no such file: {path}; looked for it in the working directory and in {data}",
+        hint="give imagenet, null (random numbers), or the path of a weights file as Keras publishes them",
+    )
+
+
+def _downloaded(wanted: PublishedWeights, folder: Path, cache: Path) -> Path:
+    """The file that Keras has put into its cache."""
+    names = ", ".join(wanted.files)
+    missing = f"{wanted.network}: its ImageNet weights are neither in {folder} nor in {cache} ({names})"
+    hint = f"put {wanted.files[0]} into {folder}, or set model.weights to null for random numbers"
+    if wanted.download is None:
+        raise ImgclfError(f"{missing}; nobody offers them for download", hint=hint)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # where Keras shows its progress
+            wanted.download()
+    except Exception as error:  # what Keras raises here is a bare Exception
+        reason = " ".join(str(error).split())
+        raise ImgclfError(f"{missing}; the download failed: {reason}", hint=hint) from error
+    for name in wanted.files:
+        if (cache / name).is_file():
+            return cache / name
+    raise ImgclfError(f"{missing}; Keras downloaded them elsewhere", hint=hint)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()

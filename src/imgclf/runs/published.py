@@ -1,0 +1,152 @@
+"""Published weights: the HDF5 files of Keras 1 and 2, into the body of a model."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf.errors import ImgclfError
+from imgclf.runs.hdf5 import few, inside, place_problems, settle_normalization
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+MOST_NAMES_BYTES = 2**24
+MOST_TOP_LAYERS = 3  # with weights, above the body: VGG's fc1, fc2 and predictions
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A layer of the file that has arrays: its name, the group that holds them, and their paths in it, in order."""
+
+    name: str
+    group: h5py.Group
+    paths: tuple[str, ...]
+
+
+def load_published(layers: Sequence[keras.layers.Layer], path: Path) -> int:
+    """Fill ``layers``, those of a body in its order, from a file that Keras published; returns how many arrays it were.
+
+    A layer takes the arrays of that name where the file has all of the body's names, else those of its place among the
+    layers with weights (names that Keras counts differ from file to file). The file may hold the published top above
+    the body, nothing else besides. Links are not followed. Raises ImgclfError that lists what differs, before anything
+    was read but the file's table of contents.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            pairs = _pairs(layers, _saved_layers(file), path)
+            problems = [problem for layer, saved in pairs for problem in _problems(layer, saved)]
+            if problems:
+                raise ImgclfError(f"{path}: not the weights of this network: {few(problems)}")
+            return sum(_fill(layer, saved) for layer, saved in pairs)
+    except FileNotFoundError as error:
+        raise ImgclfError(f"{path}: no such weights file") from error
+    except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises where the structure is broken
+        raise ImgclfError(f"{path}: not a weights file of Keras (HDF5): {error}") from error
+
+
+def _saved_layers(file: h5py.File) -> list[_Saved]:
+    """The layers of the file that have arrays, in its order."""
+    import h5py
+
+    # A whole model that Keras 2 saved has its weights in a group of this name.
+    root = file if _has_names(file, "layer_names") else inside(file, "model_weights")
+    if not isinstance(root, h5py.Group) or not _has_names(root, "layer_names"):
+        raise ImgclfError(
+            f"{file.filename}: not a weights file as Keras publishes them: it has no list of layer_names",
+            hint="weights of a run (.weights.h5) belong to evaluate and predict: --weights FILE",
+        )
+    saved = []
+    for name in _names(root, "layer_names"):
+        group = inside(root, name)
+        if not isinstance(group, h5py.Group):
+            raise ImgclfError(f"{file.filename}: not the weights of this network: layer {name} is missing")
+        if paths := _names(group, "weight_names"):
+            saved.append(_Saved(name.replace("/", "_"), group, tuple(paths)))
+    return saved
+
+
+def _has_names(group: h5py.Group, key: str) -> bool:
+    return key in group.attrs or f"{key}0" in group.attrs
+
+
+def _names(group: h5py.Group, key: str) -> list[str]:
+    """A list of names; one too long for an HDF5 attribute is cut into pieces, ``layer_names0`` and so on."""
+    if key in group.attrs:
+        return _attribute(group, key)
+    pieces = itertools.takewhile(lambda piece: piece in group.attrs, (f"{key}{i}" for i in itertools.count()))
+    return [name for piece in pieces for name in _attribute(group, piece)]
+
+
+def _attribute(group: h5py.Group, key: str) -> list[str]:
+    header = group.attrs.get_id(key)
+    size = math.prod(header.shape) * header.dtype.itemsize
+    if size > MOST_NAMES_BYTES:
+        raise ImgclfError(f"{group.file.filename}: {key} of {group.name} is no list of names: {size:,} bytes")
+    return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in np.ravel(group.attrs[key])]
+
+
+def _pairs(
+    layers: Sequence[keras.layers.Layer], saved: list[_Saved], path: Path
+) -> list[tuple[keras.layers.Layer, _Saved]]:
+    """Each layer with weights and what the file has for it."""
+    wanted = [layer for layer in layers if layer.weights]
+    by_name = {one.name: one for one in saved}
+    if len(by_name) == len(saved) and all(layer.name in by_name for layer in wanted):
+        pairs = [(layer, by_name[layer.name]) for layer in wanted]
+    else:
+        pairs = list(zip(wanted, saved, strict=False))
+    used = {id(one) for _, one in pairs}
+    left = [place for place, one in enumerate(saved) if id(one) not in used]
+    is_top = left == list(range(len(saved) - len(left), len(saved))) and len(left) <= MOST_TOP_LAYERS
+    if len(saved) >= len(wanted) and is_top:
+        return pairs
+    held, own = {one.name for one in saved}, {layer.name for layer in wanted}
+    missing = [f"{layer.name} is missing" for layer in wanted if layer.name not in held]
+    strange = [f"{one.name} is not in the network" for one in saved if one.name not in own]
+    raise ImgclfError(
+        f"{path}: not the weights of this network: it has {len(wanted)} layers with weights, the file {len(saved)}; "
+        f"{few(missing + strange)}"
+    )
+
+
+def _variables(layer: keras.layers.Layer) -> list[Any]:
+    # The order of Keras 2: what training changes stands before the statistics, also of the layers inside a layer.
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _problems(layer: keras.layers.Layer, saved: _Saved) -> list[str]:
+    variables = _variables(layer)
+    where = layer.name if layer.name == saved.name else f"{layer.name} (in the file {saved.name})"
+    if len(variables) != len(saved.paths):
+        return [f"{where} must have {len(variables)} arrays; found {len(saved.paths)}"]
+    problems: list[str] = []
+    for variable, path in zip(variables, saved.paths, strict=True):
+        array, name = inside(saved.group, path), f"{where}/{variable.name}"
+        if found := list(place_problems(array, name)):
+            problems += found
+        elif array.shape != tuple(variable.shape) or not _is_convertible(array.dtype, variable.dtype):
+            want = f"{variable.dtype} {tuple(variable.shape)}"
+            problems.append(f"{name} must be {want}; found {array.dtype} {array.shape}")
+    return problems
+
+
+def _is_convertible(found: np.dtype[Any], wanted: str) -> bool:
+    """Whether numbers of a file's type are meant by the model's: any floating type by one, counts also by integers."""
+    return found.kind == "f" or (found.kind in "iu" and np.dtype(wanted).kind in "iu")
+
+
+def _fill(layer: keras.layers.Layer, saved: _Saved) -> int:
+    for variable, path in zip(_variables(layer), saved.paths, strict=True):
+        variable.assign(inside(saved.group, path)[()].astype(variable.dtype))
+    settle_normalization(layer)
+    return len(saved.paths)
