@@ -129,6 +129,7 @@ def _label(number: int, target: str) -> str:
 def test_each_target_has_pictures_of_its_own(runs: Path) -> None:
     kinds = ("confusion", "mistakes", "reliability")
     own = {f"{kind}-{part}.png" for kind in kinds for part in ("colour", "shape_of_it_2")}
+    own |= {f"{kind}-shape_of_it_2.png" for kind in ("roc", "precision_recall")}  # of two classes only
     assert {path.name for path in (runs / "good" / "plots").iterdir()} == own | {"samples.png", "curves.png"}
 
 
