@@ -149,6 +149,23 @@ def test_evaluate_repeats_the_report_and_prints_each_target_under_its_name(imgcl
     assert [path.name for path in (runs / "good" / "samples-validation").iterdir()] == ["001.png"]
 
 
+def test_each_target_has_a_temperature_of_its_own(imgclf: Imgclf, runs: Path, config: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(runs / "hasty", tmp_path / "hasty")
+    before, answer = read(run / "report.json"), imgclf("evaluate", run, "--calibrate", "--json")
+    assert answer.status == 0, answer.err
+    report, kept = json.loads(answer.out), read(run / "calibration.json")["targets"]
+    jsonschema.validate(report, REPORT_SCHEMA)
+    assert list(kept) == list(CLASSES)
+    for name in CLASSES:
+        assert f"temperature of {name} {kept[name]['temperature']:.3g}, fitted on 12 validation images" in answer.err
+        assert report["targets"][name]["calibration"]["temperature"] == kept[name]["temperature"]
+        assert report["targets"][name]["calibration"]["loss_before"] == before["targets"][name]["loss"]
+    assert report["loss"] == pytest.approx(sum(one["loss"] for one in report["targets"].values()))
+    said = imgclf("predict", config.parent / "0.png", "--run", run).err
+    told = ", ".join(f"{kept[name]['temperature']:.3g} ({name})" for name in CLASSES)
+    assert f"probabilities scaled by temperature {told}, fitted on validation" in said
+
+
 def test_another_column_is_refused_by_its_name(imgclf: Imgclf, runs: Path, config: Path) -> None:
     table = config.parent / "labels.csv"
     text = table.read_text()
