@@ -47,6 +47,7 @@ def write_start(
         devices=list(devices.names),
         device_note=devices.note,
         parameters=model.count_params(),
+        evaluation=experiment.evaluation.model_dump(mode="json"),
         data={
             "dataset": experiment.dataset.name,
             "notes": list(splits.notes),

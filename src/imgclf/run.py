@@ -76,6 +76,11 @@ class Run:
         return {target.name: target.class_names for target in self._trained.targets}
 
     @property
+    def temperatures(self) -> dict[str, float]:
+        """By target, what scales the probabilities; empty where `imgclf evaluate --calibrate` fitted nothing."""
+        return dict(self._trained.temperatures)
+
+    @property
     def image_shape(self) -> ImageShape:
         """Height, width and channels of the images that the model takes."""
         return self._trained.image_shape

@@ -40,6 +40,12 @@ def test_the_whole_of_lenet_mnist_is_the_shipped_config() -> None:
     assert load_experiment("lenet_mnist").experiment.training.epochs == 20
 
 
+def test_the_file_on_two_classes_is_an_experiment_that_loads(tmp_path: Path) -> None:
+    shown = block("## Two classes, calibration", "yaml")
+    (tmp_path / "pets.yaml").write_text(shown, encoding="utf-8")
+    assert load_experiment(str(tmp_path / "pets.yaml")).experiment.evaluation.positive_class == "dog"
+
+
 @pytest.mark.slow  # a process that imports TensorFlow and trains
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image

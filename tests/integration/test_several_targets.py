@@ -129,6 +129,7 @@ def _label(number: int, target: str) -> str:
 def test_each_target_has_pictures_of_its_own(runs: Path) -> None:
     kinds = ("confusion", "mistakes", "reliability")
     own = {f"{kind}-{part}.png" for kind in kinds for part in ("colour", "shape_of_it_2")}
+    own |= {f"{kind}-shape_of_it_2.png" for kind in ("roc", "precision_recall")}  # of two classes only
     assert {path.name for path in (runs / "good" / "plots").iterdir()} == own | {"samples.png", "curves.png"}
 
 
@@ -146,6 +147,23 @@ def test_evaluate_repeats_the_report_and_prints_each_target_under_its_name(imgcl
         assert all(f"\n{class_name} " in block for class_name in CLASSES[name])
     assert (runs / "good" / "answers-shape_of_it_2-validation.csv").is_file()
     assert [path.name for path in (runs / "good" / "samples-validation").iterdir()] == ["001.png"]
+
+
+def test_each_target_has_a_temperature_of_its_own(imgclf: Imgclf, runs: Path, config: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(runs / "hasty", tmp_path / "hasty")
+    before, answer = read(run / "report.json"), imgclf("evaluate", run, "--calibrate", "--json")
+    assert answer.status == 0, answer.err
+    report, kept = json.loads(answer.out), read(run / "calibration.json")["targets"]
+    jsonschema.validate(report, REPORT_SCHEMA)
+    assert list(kept) == list(CLASSES)
+    for name in CLASSES:
+        assert f"temperature of {name} {kept[name]['temperature']:.3g}, fitted on 12 validation images" in answer.err
+        assert report["targets"][name]["calibration"]["temperature"] == kept[name]["temperature"]
+        assert report["targets"][name]["calibration"]["loss_before"] == before["targets"][name]["loss"]
+    assert report["loss"] == pytest.approx(sum(one["loss"] for one in report["targets"].values()))
+    said = imgclf("predict", config.parent / "0.png", "--run", run).err
+    told = ", ".join(f"{kept[name]['temperature']:.3g} ({name})" for name in CLASSES)
+    assert f"probabilities scaled by temperature {told}, fitted on validation" in said
 
 
 def test_another_column_is_refused_by_its_name(imgclf: Imgclf, runs: Path, config: Path) -> None:

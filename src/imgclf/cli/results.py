@@ -164,7 +164,8 @@ def _calibration_text(report: dict[str, Any]) -> str:
     if told is None:
         return text
     before = f"{told['calibration_error_before']:.4f} (loss {told['loss_before']:.4f})"
-    return f"{text}, {before} before scaling by temperature {told['temperature']:.3g}"
+    fitted = ", fitted on these very images" if report["split"] == "validation" else ""
+    return f"{text}, {before} before scaling by temperature {told['temperature']:.3g}{fitted}"
 
 
 def _averaging(report: dict[str, Any]) -> str:

@@ -58,12 +58,12 @@ def draw_precision_recall(
         axes.axhline(share, linestyle="--", color=FAINT_INK, linewidth=1, label=f"guessing ({share:.3g})")
         axes.step(recalls, precisions, where="post", color=TRAINING, linewidth=1.8, label="each threshold")
         axes.set(xlabel="recall", ylabel="precision")
-        _finish(axes, title, f"average precision {average_precision:.4f}", chosen, "lower left")
+        _finish(axes, title, f"average precision {average_precision:.4f}", chosen, "lower center")
         return picture(figure)
 
 
 def _finish(
-    axes: Axes, title: str, area: str, chosen: Point | None, corner: Literal["lower right", "lower left"]
+    axes: Axes, title: str, area: str, chosen: Point | None, corner: Literal["lower right", "lower center"]
 ) -> None:
     if chosen is not None:
         axes.plot(
