@@ -57,7 +57,7 @@ SMALL: list[ModelSettings] = [
     GoogLeNet(
         name="googlenet",
         stem_filters=(8, 8, 16),
-        stages=(((8, 8, 16, 4, 8, 8), (8, 8, 16, 4, 8, 8)), ((16, 8, 16, 4, 8, 8),)),
+        stages=(((8, 8, 16, 4, 8, 8),),),
         local_response_normalization=False,
         batch_norm=True,
         dropout=0.0,
