@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from imgclf.models.alexnet import AlexNet
-from imgclf.models.base import PlainInitializer
 from imgclf.models.heads import build_model
+from imgclf.models.initializers import PlainInitializer
 
 
 def published_parameters(filters: tuple[int, ...], classes: int) -> int:

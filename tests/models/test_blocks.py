@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 from imgclf.experiment.load import load_experiment
-from imgclf.models.base import PlainInitializer
 from imgclf.models.heads import build_model
+from imgclf.models.initializers import PlainInitializer
 from imgclf.models.quickdraw_cnn import QuickdrawCnn
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.models.small_vgg import SmallVgg
