@@ -51,9 +51,13 @@ def test_show_prints_settings_layers_and_totals(imgclf: Imgclf) -> None:
     total = sum(LENET_MNIST.values())
     assert f"{total:,} parameters, {total:,} of them trainable" in answer.out
     assert f"{LENET_MULTIPLY_ADDS:,} multiply-adds an image" in answer.out
+    assert answer.out.replace("\n", "").isprintable()
+
+
+def test_show_prints_the_memory_of_parameters_and_activations(imgclf: Imgclf) -> None:
+    answer = imgclf("models", "show", "lenet")
     assert "\n5.0 MB of parameters, as float32" in answer.out  # 1,256,080 of 4 bytes
     assert "\n142.4 kB of activations an image, as float32" in answer.out  # the image, 6 layers' outputs, the logits
-    assert answer.out.replace("\n", "").isprintable()
 
 
 def test_show_as_json_with_another_shape_and_settings(imgclf: Imgclf) -> None:
