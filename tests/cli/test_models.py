@@ -11,6 +11,11 @@ import pytest
 
 Imgclf = Callable[..., Any]
 
+NAMES = [
+    "perceptron", "mlp", "lenet", "simple_cnn", "elu_cnn", "quickdraw_cnn", "small_vgg", "alexnet", "googlenet",
+    "application", "squeezenet",
+]  # fmt: skip
+
 # LeCun's layers as LeNet has them here, by hand: weights and biases of each.
 LENET_MNIST = {
     "conv_1": 5 * 5 * 1 * 20 + 20,
@@ -25,14 +30,14 @@ def test_list_names_every_model_with_one_line(imgclf: Imgclf) -> None:
     answer = imgclf("models", "list")
     assert answer.status == 0
     assert [line.split()[0] for line in answer.out.splitlines()] == [
-        "name", "perceptron", "mlp", "lenet", "simple_cnn", "elu_cnn", "application", "squeezenet",
+        "name", *NAMES
     ]  # fmt: skip
     assert "LeNet-5 with ReLU and max pooling (LeCun et al., 1998" in answer.out
 
 
 def test_list_as_json(imgclf: Imgclf) -> None:
     listed = json.loads(imgclf("models", "list", "--json").out)
-    assert [model["name"] for model in listed][-3:] == ["elu_cnn", "application", "squeezenet"]
+    assert {model["name"] for model in listed} == set(NAMES)
     assert all(model["description"].endswith(".") for model in listed)
 
 
@@ -49,6 +54,12 @@ def test_show_prints_settings_layers_and_totals(imgclf: Imgclf) -> None:
     assert answer.out.replace("\n", "").isprintable()
 
 
+def test_show_prints_the_memory_of_parameters_and_activations(imgclf: Imgclf) -> None:
+    answer = imgclf("models", "show", "lenet")
+    assert "\n5.0 MB of parameters, as float32" in answer.out  # 1,256,080 of 4 bytes
+    assert "\n142.4 kB of activations an image, as float32" in answer.out  # the image, 6 layers' outputs, the logits
+
+
 def test_show_as_json_with_another_shape_and_settings(imgclf: Imgclf) -> None:
     options = ("--shape", "8x6x3", "--classes", 4, "--set", "model.dense_units=[7]", "--json")
     shown = json.loads(imgclf("models", "show", "mlp", *options).out)
@@ -57,6 +68,10 @@ def test_show_as_json_with_another_shape_and_settings(imgclf: Imgclf) -> None:
     settings = {setting["key"]: setting for setting in shown["settings"]}
     assert (settings["dense_units"]["default"], settings["dense_units"]["value"]) == ([64], [7])
     assert [layer["output_shape"] for layer in shown["layers"]] == [[8, 6, 3], [144], [7], [4]]
+    assert [layer["multiply_adds"] for layer in shown["layers"]] == [0, 0, 144 * 7, 7 * 4]
+    assert shown["multiply_adds"] == 144 * 7 + 7 * 4
+    assert shown["parameter_bytes"] == 4 * shown["parameters"]
+    assert shown["activation_bytes"] == 4 * (144 + 144 + 7 + 4)
 
 
 def test_show_of_a_config_takes_its_model_and_the_shape_of_its_data(imgclf: Imgclf) -> None:

@@ -114,7 +114,7 @@ def _draw(path: Path, layers: list[LayerRow], title: str) -> None:
 def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) -> dict[str, Any]:
     from imgclf.experiment.single_model import setting_list
     from imgclf.models import model_name
-    from imgclf.models.cost import multiply_adds
+    from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
 
     return {
         "name": model_name(type(found.settings)),
@@ -130,11 +130,13 @@ def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) 
         "parameters": network.count_params(),
         "trainable_parameters": sum(math.prod(weight.shape) for weight in network.trainable_weights),
         "multiply_adds": multiply_adds(network),
+        "parameter_bytes": parameter_bytes(network),
+        "activation_bytes": activation_bytes(network),
     }
 
 
 def _print(described: dict[str, Any]) -> None:
-    from imgclf.cli.tables import print_table, print_text
+    from imgclf.cli.tables import print_text
 
     print(described["name"])
     for paragraph in described["description"].split("\n\n"):
@@ -148,16 +150,38 @@ def _print(described: dict[str, Any]) -> None:
         print_text(note, "  ")
     classes = " + ".join(map(str, described["classes"].values()))
     print(f"\nlayers for images of {_shape_text(described['image_shape'])}, {classes} classes")
+    _print_layers(described["layers"])
+    _print_totals(described)
+
+
+def _print_layers(layers: list[dict[str, Any]]) -> None:
+    from imgclf.cli.tables import print_table
+
     print_table(
-        ["name", "kind", "output", "parameters"],
+        ["name", "kind", "output", "multiply-adds", "parameters"],
         [
-            [layer["name"], layer["kind"], _shape_text(layer["output_shape"]), f"{layer['parameters']:,}"]
-            for layer in described["layers"]
+            [
+                layer["name"],
+                layer["kind"],
+                _shape_text(layer["output_shape"]),
+                f"{layer['multiply_adds']:,}",
+                f"{layer['parameters']:,}",
+            ]
+            for layer in layers
         ],
-        right=["parameters"],
+        right=["multiply-adds", "parameters"],
     )
+
+
+def _print_totals(described: dict[str, Any]) -> None:
+    from imgclf.cli.data.texts import bytes_text
+    from imgclf.cli.tables import print_text
+
     print(f"\n{described['parameters']:,} parameters, {described['trainable_parameters']:,} of them trainable")
     print(f"{described['multiply_adds']:,} multiply-adds an image")
+    parameters, activations = (bytes_text(described[f"{what}_bytes"]) for what in ("parameter", "activation"))
+    print_text(f"{parameters} of parameters, as float32")
+    print_text(f"{activations} of activations an image, as float32: the outputs of all layers, which training keeps")
 
 
 def _print_setting(setting: dict[str, Any]) -> None:

@@ -6,17 +6,32 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from imgclf.models.alexnet import AlexNet
 from imgclf.models.application import Application
 from imgclf.models.base import ModelSettings
 from imgclf.models.elu_cnn import EluCnn
+from imgclf.models.googlenet import GoogLeNet
 from imgclf.models.lenet import LeNet
 from imgclf.models.mlp import Mlp
 from imgclf.models.perceptron import Perceptron
+from imgclf.models.quickdraw_cnn import QuickdrawCnn
 from imgclf.models.simple_cnn import SimpleCnn
+from imgclf.models.small_vgg import SmallVgg
 from imgclf.models.squeezenet import SqueezeNet
 
 ModelUnion = Annotated[
-    Perceptron | Mlp | LeNet | SimpleCnn | EluCnn | Application | SqueezeNet, Field(discriminator="name")
+    Perceptron
+    | Mlp
+    | LeNet
+    | SimpleCnn
+    | EluCnn
+    | QuickdrawCnn
+    | SmallVgg
+    | AlexNet
+    | GoogLeNet
+    | Application
+    | SqueezeNet,
+    Field(discriminator="name"),
 ]
 MODELS: tuple[type[ModelSettings], ...] = get_args(get_args(ModelUnion)[0])
 

@@ -1,32 +1,27 @@
-"""What a network costs: multiply-adds for one image."""
+"""What a network costs: multiply-adds and memory for one image."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
+from imgclf.models.table import layer_table
 
 if TYPE_CHECKING:
     import keras
 
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")  # the last two are those of a separable convolution
+FLOAT_BYTES = 4  # of float32
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Multiply-adds of the convolutions and dense layers for one image, forward; everything else is left out.
-
-    Models inside the model are opened.
-    """
-    import keras
-
-    return sum(
-        multiply_adds(layer) if isinstance(layer, keras.Model) else _multiply_adds(layer) for layer in model.layers
-    )
+    """Multiply-adds for one image, forward: those of :func:`~imgclf.models.layer_cost.layer_multiply_adds`, summed."""
+    return sum(row.multiply_adds for row in layer_table(model))
 
 
-def _multiply_adds(layer: keras.Layer) -> int:
-    kernels = [kernel for name in KERNELS if (kernel := getattr(layer, name, None)) is not None]
-    if not kernels:
-        return 0
-    places = layer.output.shape[1:-1]  # a convolution's kernel is used at every place of its output
-    return sum(int(np.prod(kernel.shape)) for kernel in kernels) * int(np.prod(places))
+def parameter_bytes(model: keras.Model) -> int:
+    """Memory of all weights as float32, trained or not."""
+    return int(model.count_params()) * FLOAT_BYTES
+
+
+def activation_bytes(model: keras.Model) -> int:
+    """Memory of the outputs of all layers for one image as float32, the image among them: what training keeps."""
+    return sum(row.activations for row in layer_table(model)) * FLOAT_BYTES

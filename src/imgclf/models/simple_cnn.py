@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from imgclf.models.base import ModelSettings
+from imgclf.models.blocks import Padding, Style, chain, flat_layers, smallest_side, stage_layers
 from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
-from imgclf.models.layers import Activation, batch_normalization, dense_layers
+from imgclf.models.layers import Activation
 from imgclf.settings import Count, Fraction, ImageShape
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class SimpleCnn(ModelSettings):
         ((64, 128),), min_length=1, description="One list a block: the filters of its convolutions, in order."
     )
     kernel_size: Count = Field(3, description="Side of each filter, in pixels.")
-    padding: Literal["valid", "same"] = Field("valid", description="`same` pads, so that a convolution keeps the size.")
+    padding: Padding = Field("valid", description="`same` pads, so that a convolution keeps the size.")
     pool_size: Count = Field(2, description="Side of the max pooling after each block, in pixels; 1: no pooling.")
     batch_norm: bool = Field(
         False, description="Batch normalisation after each convolution (and its pooling), before the activation."
@@ -41,45 +42,18 @@ class SimpleCnn(ModelSettings):
     bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
 
     def smallest_image(self) -> tuple[int, int]:
-        side = 1
-        for block in reversed(self.blocks):
-            side *= self.pool_size
-            side += (self.kernel_size - 1) * len(block) if self.padding == "valid" else 0
+        side = smallest_side(self.blocks, self.kernel_size, self.padding, self.pool_size)
         return side, side
 
     def build_body(self, image_shape: ImageShape) -> keras.Model:
-        from keras import Sequential, layers
-
-        body = [layers.Input(image_shape, name="image")]
-        for number, block in enumerate(self.blocks, 1):
-            for place, filters in enumerate(block, 1):
-                body += [self._convolution(filters, f"{number}_{place}")]
-                if place == len(block) and self.pool_size > 1:
-                    # Before the normalisation, which then works on a quarter of the values.
-                    body += [layers.MaxPooling2D(self.pool_size, name=f"pool_{number}")]
-                body += self._normalization(f"{number}_{place}") if self.batch_norm else []
-            body += [layers.Dropout(self.block_dropout, name=f"dropout_{number}")] if self.block_dropout else []
-        body += [layers.Flatten(name="flatten")]
-        body += [layers.Dropout(self.flatten_dropout, name="flatten_dropout")] if self.flatten_dropout else []
-        initializers = self.kernel_initializer, self.bias_initializer
-        body += dense_layers(self.dense_units, self.activation, *initializers, dropout=self.dense_dropout)
-        return Sequential(body, name=self.name)
-
-    def _convolution(self, filters: int, place: str) -> keras.Layer:
-        from keras import layers
-
-        return layers.Conv2D(
-            filters,
+        style = Style(self.activation, self.kernel_initializer, self.bias_initializer, self.batch_norm)
+        body = stage_layers(
+            self.blocks,
             self.kernel_size,
+            style,
             padding=self.padding,
-            activation=None if self.batch_norm else self.activation,
-            use_bias=not self.batch_norm,
-            kernel_initializer=self.kernel_initializer.build(),
-            bias_initializer=self.bias_initializer.build(),
-            name=f"conv_{place}",
+            pool_size=self.pool_size,
+            dropout=self.block_dropout,
         )
-
-    def _normalization(self, place: str) -> list[keras.Layer]:
-        from keras import layers
-
-        return [batch_normalization(f"norm_{place}"), layers.Activation(self.activation, name=f"activation_{place}")]
+        body += flat_layers(self.dense_units, style, dropout=self.flatten_dropout, dense_dropout=self.dense_dropout)
+        return chain(self.name, image_shape, body)

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from imgclf.models.layer_cost import layer_multiply_adds, values
+
 if TYPE_CHECKING:
     import keras
 
@@ -16,7 +18,8 @@ class LayerRow:
 
     ``output_shape`` starts with the batch (None); of several outputs it is the first's. ``trainable`` says whether
     training changes any of the ``parameters``. ``inputs`` are the names of the rows that feed this one. A layer that
-    is called twice has two rows, the second without parameters.
+    is called twice has two rows, the second without parameters. ``activations`` are the numbers of all its outputs and
+    ``multiply_adds`` its work, both for one image.
     """
 
     name: str
@@ -25,6 +28,8 @@ class LayerRow:
     parameters: int
     trainable: bool
     inputs: tuple[str, ...]
+    activations: int
+    multiply_adds: int
 
 
 def layer_table(model: keras.Model) -> list[LayerRow]:
@@ -73,14 +78,24 @@ class _Table:
     def _add_node(self, node: _Node, inputs: list[str], parent: str) -> list[str]:
         if _is_graph(node.operation):
             return self.add_model(node.operation, fed_by=inputs)
-        operation, outputs = node.operation, node.output_tensors
+        operation = node.operation
+        shapes = [tuple(tensor.shape) for tensor in node.output_tensors]
         self.calls[id(operation)] += 1
         call = self.calls[id(operation)]
         name = self._unused_name(operation.name if call == 1 else f"{operation.name} (call {call})", parent)
         parameters, trainable = _weights(operation) if call == 1 else (0, False)
-        shape = tuple(outputs[0].shape)
-        self.rows.append(LayerRow(name, type(operation).__name__, shape, parameters, trainable, tuple(inputs)))
-        return [name] * len(outputs)
+        row = LayerRow(
+            name,
+            kind=type(operation).__name__,
+            output_shape=shapes[0],
+            parameters=parameters,
+            trainable=trainable,
+            inputs=tuple(inputs),
+            activations=sum(map(values, shapes)),
+            multiply_adds=layer_multiply_adds(operation, [tuple(one.shape) for one in node.input_tensors], shapes),
+        )
+        self.rows.append(row)
+        return [name] * len(shapes)
 
     def _unused_name(self, name: str, parent: str) -> str:
         while name in self.names:
