@@ -91,7 +91,7 @@ def train_member(
     sets = [text for override in overrides for text in ("--set", override)]
     command = ["train", config, *sets, "--name", name, "--runs-dir", str(group.path), *options.arguments()]
     ended = run_imgclf(command, lambda line: screen.say(f"{name}: {line}"))
-    if ended.status == ImgclfError.exit_status and not group.members():
+    if ended.status == ImgclfError.exit_status and group.is_empty():
         raise ImgclfError("\n".join(ended.errors).removeprefix("error: "))
     for line in ended.errors:
         screen.say(f"{name}: {line}")

@@ -29,7 +29,8 @@ def print_seeds(group: Group, summary: Mapping[str, Any]) -> None:
         print_table(["test split", *FIGURES], rows, right=FIGURES)
         print()
     asked = len(summary["seeds"])
-    print_text(f"{summary['finished']} of {asked} seeds finished ({summary['status']}); runs are in {group.path}")
+    ended = "" if summary["ended"] else " so far"
+    print_text(f"{summary['finished']} of {asked} seeds finished{ended}; summary.json and the runs are in {group.path}")
     for run in summary["runs"]:
         if run["status"] != "finished":
             print_text(f"{run['folder']}: {run['status']}: {run['error']}", "  ")
@@ -82,7 +83,9 @@ def print_models(group: Group, record: Mapping[str, Any]) -> None:
     for model in record["models"]:
         if model["status"] != "finished":
             print_text(f"{model['label']}: {model['status']}: {model['error']}")
-    print_text(f"latencies: medians on {record['device'] or 'no device'}; runs and pictures are in {group.path}")
+    latencies = f"latencies: medians on {record['device']}; " if record["device"] else ""
+    picture = "compare.png, " if (group.path / "compare.png").is_file() else ""
+    print_text(f"{latencies}{picture}{group.record_file.name} and the runs are in {group.path}")
 
 
 def _model_rows(model: Mapping[str, Any], best: str | None) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.folder import RunFolder, read_json
-from imgclf.runs.groups import find_group
+from imgclf.runs.groups import find_group, list_groups
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
@@ -60,7 +60,9 @@ def _record(folder: Path) -> dict[str, Any]:
 def _latest(runs_dir: Path) -> RunFolder:
     finished = [run for run in list_runs(runs_dir) if run.record().get("status") == "finished"]
     if not finished:
-        raise ImgclfError(f"{runs_dir}: no finished run", hint="train one: imgclf train lenet_digits")
+        groups = [group.name for group in list_groups(runs_dir)]
+        hint = f"runs of {groups[-1]} are named by their paths" if groups else "train one: imgclf train lenet_digits"
+        raise ImgclfError(f"{runs_dir}: no finished run", hint=hint)
     return finished[-1]
 
 

@@ -46,6 +46,10 @@ class Group:
         """The run of that name, whether it is there or not."""
         return RunFolder(self.path / name)
 
+    def is_empty(self) -> bool:
+        """Whether no run has been begun."""
+        return not any(path.is_dir() for path in self.path.iterdir())
+
     def members(self) -> list[RunFolder]:
         """The runs that are there, by name."""
         return [RunFolder(path.parent) for path in sorted(self.path.glob("*/run.json"))]
@@ -70,7 +74,7 @@ def recorded(group: Group) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, ImgclfError) and error.exit_status == ImgclfError.exit_status and not group.members():
+        if isinstance(error, ImgclfError) and error.exit_status == ImgclfError.exit_status and group.is_empty():
             group.record_file.unlink()
             group.path.rmdir()
         else:
