@@ -115,9 +115,10 @@ def find_candidates(
         )
     if twice := [label for label, count in Counter(labels).items() if count > 1]:
         raise ImgclfError(f"--models: each model is given once; got {twice[0]} {labels.count(twice[0])} times")
-    budget = _budget(str(config), epochs, [*overrides, f"model={json.dumps(values[0])}"])
-    sets = [(*overrides, *budget, f"model={json.dumps(value)}") for value in values]
+    sets = [(*overrides, f"model={json.dumps(value)}") for value in values]
     _check_settings(str(config), dict(zip(labels, sets, strict=True)))
+    budget = _budget(str(config), epochs, sets[0])
+    sets = [(*one, *budget) for one in sets]
     folders = _folders([value["name"] if isinstance(value, dict) else value for value in values])
     return [Candidate(*one) for one in zip(labels, folders, sets, strict=True)]
 
