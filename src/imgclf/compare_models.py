@@ -17,7 +17,6 @@ from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.problems import ExperimentError, Problem
 from imgclf.experiment.schema import shape_problems
 from imgclf.experiment.yaml_text import parse_value
-from imgclf.inference import BATCH
 from imgclf.loading import load_splits
 from imgclf.places import runs_folder
 from imgclf.runs.files import write_whole
@@ -27,8 +26,8 @@ from imgclf.screen import Screen, Silent
 
 PICTURE = "compare.png"
 TIMED = (
-    "latency_seconds", "latency_repeats", "batch_latency_seconds", "batch_latency_repeats", "parameters",
-    "weights_bytes", "multiply_adds",
+    "latency_seconds", "latency_repeats", "batch_size", "batch_latency_seconds", "batch_latency_repeats",
+    "parameters", "weights_bytes", "multiply_adds",
 )  # fmt: skip
 
 
@@ -231,7 +230,6 @@ def _comparison(group: Group, entries: list[dict[str, Any]], device: str | None)
         reasons += [reason] if reason else []
     return {
         "device": device,
-        "batch_size": BATCH,
         "best": best["label"] if best else None,
         "not_paired": reasons[0] if reasons else None,
         "models": entries,

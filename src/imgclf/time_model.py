@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.inference import BATCH
 from imgclf.models.cost import multiply_adds
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
@@ -34,15 +33,15 @@ def time_model(
 ) -> dict[str, Any]:
     """Latency of a run's model for one image and for a batch, its size and its multiply-adds, for JSON.
 
-    The images are noise: no step depends on what is in them. They go through the forward pass of predict. Raises
-    ImgclfError where there is no such run or its weights don't fit.
+    The images are noise: no step depends on what is in them. They go through the forward pass of predict, which also
+    says how many are in a batch. Raises ImgclfError where there is no such run or its weights don't fit.
     """
     screen = screen or Silent()
     source = find_source(run, None, None, runs_folder(runs_dir))
     screen.say(f"timing {source.weights}")
     trained = open_trained(source, device, None, screen)
-    shape = trained.image_shape
-    images = np.random.default_rng(0).integers(0, 256, (BATCH, *shape), np.uint8)
+    shape, batch_size = trained.image_shape, trained.forward.batch_images
+    images = np.random.default_rng(0).integers(0, 256, (batch_size, *shape), np.uint8)
     # One image first: the first shape that the pass is compiled for is fixed, as in `predict` of one file.
     one = measure(lambda: trained.forward.batch(images[:1]))
     batch = measure(lambda: trained.forward.batch(images))
@@ -52,7 +51,7 @@ def time_model(
         "image_shape": list(shape),
         "latency_seconds": one.seconds,
         "latency_repeats": one.repeats,
-        "batch_size": BATCH,
+        "batch_size": batch_size,
         "batch_latency_seconds": batch.seconds,
         "batch_latency_repeats": batch.repeats,
         "parameters": int(trained.model.count_params()),

@@ -7,6 +7,7 @@ import statistics
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from imgclf.evaluation.report import build_report, join_reports
 from imgclf.evaluation.spread import figures, spread, spreads
@@ -55,3 +56,15 @@ def test_figures_are_every_metric_of_a_report_that_is_one_number() -> None:
     assert found["macro_average.f1"] == report["macro_average"]["f1"]
     joined = join_reports({"one": report, "two": report}, np.ones((50, 2), np.bool_))
     assert set(figures(joined)) == {"accuracy", "exact_match_ratio", "loss"}
+
+
+def test_figures_of_two_classes_are_there_too_but_those_that_are_none() -> None:
+    logits = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    found = figures(build_report(logits, np.arange(50) % 2, ["cat", "dog"], "test"))
+    assert found["binary.roc_area"] == pytest.approx(roc_auc_score(np.arange(50) % 2, logits[:, 1] - logits[:, 0]))
+    assert "binary.threshold" not in found  # there are no validation images to pick it on
+
+
+def test_a_figure_that_a_run_lacks_counts_the_others() -> None:
+    found = spreads([{"accuracy": 0.5}, {"accuracy": 0.7, "binary.threshold": 0.4}])
+    assert (found["accuracy"]["n"], found["binary.threshold"]["n"]) == (2, 1)

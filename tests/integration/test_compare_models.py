@@ -95,7 +95,7 @@ def test_the_table_and_the_picture_show_every_model(
     assert [line.split("  ")[0] for line in done.stdout.splitlines()[:4]] == [
         "model", "perceptron", "mlp", "mlp {dense_units: [8]}",
     ]  # fmt: skip
-    assert "batch of 256" in done.stdout
+    assert done.stdout.count("  256: ") == 3
     assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")
     assert imgclf("runs", "show", folder).out == done.stdout
     (row,) = json.loads(imgclf("runs", "list", "--runs-dir", folder.parent, "--json").out)

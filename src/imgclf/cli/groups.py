@@ -66,8 +66,7 @@ def _spread_row(name: str, one: Mapping[str, Any], unit: float, places: int) -> 
 
 def print_models(group: Group, record: Mapping[str, Any]) -> None:
     """A row a model; of several targets, a row for each below it; then how the columns are meant."""
-    batch = f"batch of {record['batch_size']}"
-    costs = ["training", "one image", batch, "parameters", "weights", "memory", "multiply-adds"]
+    costs = ["training", "one image", "batch", "parameters", "weights", "memory", "multiply-adds"]
     head = ["model", "accuracy", "95 % interval", "p", *costs]
     rows = [row for model in record["models"] for row in _model_rows(model, record["best"])]
     if rows:
@@ -102,7 +101,7 @@ def _model_rows(model: Mapping[str, Any], best: str | None) -> Iterator[list[str
         "best" if model["label"] == best else _p_value(whole),
         duration(model["training_seconds"]),
         f"{model['latency_seconds'] * 1e3:.2f} ms",
-        f"{model['batch_latency_seconds'] * 1e3:.1f} ms",
+        f"{model['batch_size']}: {model['batch_latency_seconds'] * 1e3:.1f} ms",
         f"{model['parameters']:,}",
         f"{model['weights_bytes'] / 1e6:.2f} MB",
         f"{model['peak_memory_bytes'] / 1e6:,.0f} MB",

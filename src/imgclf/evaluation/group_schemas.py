@@ -126,6 +126,7 @@ _MODEL = {
     "peak_memory_bytes": count("Greatest resident memory of the training's process."),
     "latency_seconds": number("One image from memory to logits, median of repeated calls.", minimum=0),
     "latency_repeats": count("How many calls.", minimum=1),
+    "batch_size": count("Images of a batch, as evaluate and predict take them.", minimum=1),
     "batch_latency_seconds": number("A batch of batch_size images likewise.", minimum=0),
     "batch_latency_repeats": count("How many calls.", minimum=1),
     "parameters": count("Parameters of the network."),
@@ -144,7 +145,6 @@ COMPARISON_SCHEMA: dict[str, Any] = {
             "epochs": or_null(count("What --epochs said; null: the config's own.", minimum=1)),
             "seed": count("The seed of every run."),
             "device": or_null(text("Where latencies were measured.")),
-            "batch_size": count("Images of the batch whose latency was measured.", minimum=1),
             "best": or_null(text("Label of the most accurate model.")),
             "not_paired": or_null(text("Why there is no paired test, where there is none.")),
             "models": array(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from imgclf.evaluation.settings import TestTimeAugmentation, ThresholdRule
-
 from imgclf.evaluation.schema_parts import DRAFT as _DRAFT
 from imgclf.evaluation.schema_parts import array as _list
 from imgclf.evaluation.schema_parts import count as _count
@@ -13,6 +11,7 @@ from imgclf.evaluation.schema_parts import interval as _interval
 from imgclf.evaluation.schema_parts import share as _share
 from imgclf.evaluation.schema_parts import strict_object as _object
 from imgclf.evaluation.schema_parts import text as _text
+from imgclf.evaluation.settings import TestTimeAugmentation, ThresholdRule
 
 _AVERAGE = {
     "precision": _share("Precision, averaged over the classes."),

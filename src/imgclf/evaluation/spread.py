@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
 _SCALARS = ("accuracy", "exact_match_ratio", "loss", "calibration_error")
-_GROUPS = ("top_k", "macro_average", "weighted_average")
+_GROUPS = ("top_k", "macro_average", "weighted_average", "binary")
 CONFIDENCE = 0.95
 
 
@@ -33,20 +33,26 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 
 
 def spreads(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
-    """The spread of each figure over the rows, in the order of the first row; every row has the same figures."""
-    return {name: spread([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+    """The spread of each figure over the rows that have it, in the order in which they come up."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: spread([row[name] for row in rows if name in row]) for name in names}
 
 
 def figures(report: Mapping[str, Any]) -> dict[str, float]:
     """The metrics of a report, or of one target's, by dotted name: ``accuracy``, ``top_k.3``, ``macro_average.f1``.
 
-    What is told of single classes, bins and intervals is left out.
+    What is told of single classes, bins and intervals is left out, and what is None.
     """
     plain = {name: float(report[name]) for name in _SCALARS if name in report}
-    grouped = {
-        f"{group}.{name}": float(value) for group in _GROUPS if group in report for name, value in report[group].items()
-    }
-    return plain | grouped
+    return plain | dict(_numbers({name: report[name] for name in _GROUPS if name in report}, ""))
+
+
+def _numbers(values: Mapping[str, Any], before: str) -> Iterator[tuple[str, float]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{before}{name}.")
+        elif isinstance(value, int | float):
+            yield before + name, float(value)
 
 
 def _interval(mean: float, deviation: float, count: int) -> list[float]:
