@@ -28,6 +28,9 @@ JOBS = {
     "show_data",
     "check_data",
     "export_data",
+    "seeds",
+    "compare_models",
+    "time_model",
 }
 OF_THE_JOBS = {
     "trained",
@@ -41,6 +44,7 @@ OF_THE_JOBS = {
     "screen",
     "places",
     "startup",
+    "children",
 }  # what two jobs share
 
 # Who may know whom, besides errors and settings and itself.
@@ -65,6 +69,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "trained": ROOMS | {"screen", "places", "startup", "loading"},
     "calibrating": ROOMS | {"screen", "trained"},
     "pretrained": {"models", "runs", "places"},
+    "children": {"runs", "screen"},
     "opening": ROOMS | {"recording"},
     "recording": ROOMS | {"screen", "places"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},

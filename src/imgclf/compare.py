@@ -73,9 +73,15 @@ def compare(
         raise ImgclfError(f"{path}: the picture's name must end in .png")
     sides = _side(runs[0], runs[1]), _side(runs[1], runs[0])
     differences = tuple(_differences(*(_settings(run) for run in runs)))
-    obstacle, correct = _paired_answers(*runs)
+    paired, obstacle = paired_tests(*runs)
     _draw(path, sides)
-    return Comparison(sides, differences, {name: _test(*both) for name, both in correct.items()}, obstacle, path)
+    return Comparison(sides, differences, paired, obstacle, path)
+
+
+def paired_tests(first: RunFolder, second: RunFolder) -> tuple[dict[str, PairedTest], str | None]:
+    """The exact McNemar test of two runs on the same test images, by target; or none, and the reason why."""
+    obstacle, correct = _paired_answers(first, second)
+    return {name: _test(*both) for name, both in correct.items()}, obstacle
 
 
 def _side(run: RunFolder, other: RunFolder) -> Side:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgclf.datasets.base import Target
 from imgclf.datasets.shaped import shaped
@@ -28,6 +28,9 @@ from imgclf.settings import ImageShape
 from imgclf.startup import choose_kernels
 from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.precision import computing_in
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Trained:
     targets: tuple[Target, ...]
     image_shape: ImageShape
     devices: Devices
+    model: keras.Model
     forward: Forward
     temperatures: Mapping[str, float] = field(default_factory=dict)
 
@@ -114,7 +118,7 @@ def open_trained(
     preprocessing = _preprocessing(source, image_shape, data_dir, screen)
     forward = Forward(model, preprocessing.apply, experiment.evaluation.test_time_augmentation)
     temperatures = _temperatures(source, targets, screen) if calibrated else {}
-    return Trained(source, targets, image_shape, devices, forward, temperatures)
+    return Trained(source, targets, image_shape, devices, model, forward, temperatures)
 
 
 def recorded_targets(record: dict[str, Any]) -> tuple[Target, ...]:

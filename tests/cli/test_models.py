@@ -110,6 +110,32 @@ def test_mistakes_are_told_with_status_2(imgclf: Imgclf, arguments: list[str], m
     assert message in answer.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "lenet"], "--models: two models or more are compared; got lenet"),
+        (["--models", "mlp,lenet", "--model", "mlp"], "--models: each model is given once; got mlp 2 times"),
+        (["--models", "mlp, [lenet]"], "must be names of models or mappings with a key name; got [\"lenet\"]"),
+        (["--models", "mlp, {name: lenet, fliters: [3]}"], 'model.fliters: unknown key; did you mean "filters"?'),
+        (["--models", "mlp, lenett"], "did you mean \"lenet\"?"),
+        (["--models", "lenett, mlp", "--epochs", "2"], "error: --models lenett: model"),
+        (["--models", "mlp, {name: lenet"], "error: --models mlp, {name: lenet"),
+        (["--models", "mlp, {name: simple_cnn, blocks: [[4], [4], [4]]}"], "images of 8x8 pixels are too small"),
+        (["--models", "mlp, lenet", "--set", "model.filters=[3]"], "every model is taken from --models"),
+        (["--models", "mlp, lenet", "--set", "training.epochs=x"], "--set training.epochs=x: training.epochs: exp"),
+        (["--models", "mlp, lenet", "--epochs", "2", "--set", "training.stages=[{epochs: 1}]"], "has stages, each"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_a_comparison_are_told_before_anything_is_trained(
+    imgclf: Imgclf, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    answer = imgclf("models", "compare", "lenet_digits", *arguments, "--runs-dir", tmp_path)
+    assert (answer.status, answer.out) == (2, "")
+    assert message in answer.err
+    assert answer.err.count("error: ") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow  # imports TensorFlow in a process of its own
 def test_show_prints_nothing_of_tensorflow() -> None:
     command = [sys.executable, "-m", "imgclf", "models", "show", "perceptron"]

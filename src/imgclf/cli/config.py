@@ -22,6 +22,8 @@ class Document(str, Enum):
     experiment = "experiment"
     report = "report"
     predictions = "predictions"
+    summary = "summary"
+    comparison = "comparison"
 
 
 @app.command("list")
@@ -96,7 +98,10 @@ def check_configs(
 def print_schema(
     of: Annotated[Document, typer.Option("--of", help="Which document's schema.")] = Document.experiment,
 ) -> None:
-    """The JSON Schema of experiment files (for editors), of report.json, or of predict --json."""
+    """The JSON Schema of experiment files (for editors), or of what a command's --json prints.
+
+    report: evaluate, and report.json; predictions: predict; summary: train --seeds; comparison: models compare.
+    """
     from imgclf.cli.results import print_json
 
     if of is Document.experiment:
@@ -104,7 +109,14 @@ def print_schema(
         from imgclf.experiment.schema import Experiment
 
         print_json(json_schema(Experiment))
-    else:
-        from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA, REPORT_SCHEMA
+        return
+    from imgclf.evaluation.group_schemas import COMPARISON_SCHEMA, SUMMARY_SCHEMA
+    from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA, REPORT_SCHEMA
 
-        print_json(REPORT_SCHEMA if of is Document.report else PREDICTIONS_SCHEMA)
+    schemas = {
+        Document.report: REPORT_SCHEMA,
+        Document.predictions: PREDICTIONS_SCHEMA,
+        Document.summary: SUMMARY_SCHEMA,
+        Document.comparison: COMPARISON_SCHEMA,
+    }
+    print_json(schemas[of])

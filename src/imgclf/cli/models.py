@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imgclf.cli.options import Debug, Json, Set
-from imgclf.errors import ImgclfError, printable
+from imgclf.cli.options import DataDir, Debug, DeviceOption, Json, RunsDir, Set
+from imgclf.errors import ImgclfError, WorkFailed, printable
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from imgclf.experiment.single_model import SingleModel
     from imgclf.models.table import LayerRow
 
-app = typer.Typer(help="The models that there are, and what one looks like.", no_args_is_help=True)
+app = typer.Typer(help="The models that there are, what one looks like, and how several compare.", no_args_is_help=True)
 PICTURES = (".png", ".svg")
 
 
@@ -80,6 +80,102 @@ def show_model(
         _print_json(described)
     else:
         _print(described)
+
+
+@app.command("compare")
+def compare_models(
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="An experiment file, or the name of a shipped config.")
+    ],
+    models: Annotated[
+        list[str],
+        typer.Option(
+            "--models",
+            "--model",
+            metavar="A,B,...",
+            help="Models, as a YAML list has them: lenet,'{name: lenet, filters: [4, 8]}'; may be repeated.",
+        ),
+    ],
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", min=1, metavar="N", help="Epochs of each (default: the config's).", show_default=False
+        ),
+    ] = None,
+    set_: Set = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the folder (default: the config's).", show_default=False)
+    ] = None,
+    device: DeviceOption = None,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train several models in the place of the config's own, and print accuracy, times and sizes side by side."""
+    from imgclf.children import Options
+    from imgclf.cli.groups import print_models
+    from imgclf.cli.screen import Terminal
+    from imgclf.compare_models import compare_models as run_comparison
+
+    with Terminal().working(debug, tensorflow=False) as screen:
+        result = run_comparison(
+            config,
+            models,
+            epochs=epochs,
+            overrides=set_ or (),
+            name=name,
+            options=Options(device.value if device else None, data_dir, debug),
+            runs_dir=runs_dir,
+            screen=screen,
+        )
+    if json:
+        _print_json(result.record)
+    else:
+        print_models(result.group, result.record)
+    if result.failed:
+        raise WorkFailed(f"{result.group.path}: failed: {', '.join(one['label'] for one in result.failed)}")
+
+
+@app.command("time")
+def time_model(
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="A run's folder or name, or latest: the newest finished one.")
+    ] = "latest",
+    device: DeviceOption = None,
+    runs_dir: RunsDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """How long a trained model takes for one image and for a batch, its size and its multiply-adds."""
+    from imgclf.cli.screen import Terminal
+    from imgclf.time_model import time_model as run_timing
+
+    with Terminal().working(debug) as screen:
+        timed = run_timing(run, device=device.value if device else None, runs_dir=runs_dir, screen=screen)
+    if json:
+        _print_json(timed)
+    else:
+        _print_times(timed)
+
+
+def _print_times(timed: dict[str, Any]) -> None:
+    from imgclf.cli.tables import print_labelled
+
+    batch = timed["batch_latency_seconds"]
+    rate = f"{timed['batch_size'] / batch:,.0f} images a second"
+    print_labelled(
+        [
+            ("one image", f"{timed['latency_seconds'] * 1e3:.2f} ms, median of {timed['latency_repeats']:,}"),
+            (
+                f"batch of {timed['batch_size']}",
+                f"{batch * 1e3:.1f} ms, median of {timed['batch_latency_repeats']:,}: {rate}",
+            ),
+            ("parameters", f"{timed['parameters']:,}"),
+            ("weights", f"{timed['weights_bytes'] / 1e6:.2f} MB"),
+            ("multiply-adds", f"{timed['multiply_adds']:,} an image"),
+        ]
+    )
 
 
 def _parse_shape(text: str | None) -> tuple[int, int, int] | None:

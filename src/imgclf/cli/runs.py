@@ -13,6 +13,7 @@ from imgclf.cli.options import Json, RunsDir
 if TYPE_CHECKING:
     from imgclf.compare import Comparison, Side
     from imgclf.runs.folder import RunFolder
+    from imgclf.runs.groups import Group
 
 app = typer.Typer(help="The runs that there are, and what came of them.", no_args_is_help=True)
 RUN_HELP = "A run's folder or name, or latest: the newest finished one."
@@ -20,14 +21,21 @@ RUN_HELP = "A run's folder or name, or latest: the newest finished one."
 
 @app.command("list")
 def list_runs(runs_dir: RunsDir = None, json: Json = False) -> None:
-    """Every run with config, status, test accuracy, start and duration; the newest last."""
+    """Every run with config, status, test accuracy, start and duration; the newest last.
+
+    The runs of `train --seeds` and `models compare` are one row, with their mean accuracy or the best one's; `runs
+    show` lists them.
+    """
     from imgclf.cli.results import print_json
     from imgclf.cli.tables import print_table, print_text
     from imgclf.places import runs_folder
     from imgclf.runs.find import list_runs as find_runs
+    from imgclf.runs.find import seconds_since_1970
+    from imgclf.runs.groups import list_groups
 
     folder = runs_folder(runs_dir)
-    found = [_summary(run) for run in find_runs(folder)]
+    found = [_summary(run) for run in find_runs(folder)] + [_group_summary(group) for group in list_groups(folder)]
+    found.sort(key=lambda run: seconds_since_1970(run["started"]))
     if json:
         print_json(found)
     elif not found:
@@ -43,13 +51,24 @@ def show_run(
     runs_dir: RunsDir = None,
     json: Json = False,
 ) -> None:
-    """What a run is: data, model, accuracy, times, versions, diagnosis, files; --json prints its run.json."""
+    """What a run is: data, model, accuracy, times, versions, diagnosis, files; --json prints its run.json.
+
+    Of `train --seeds` the summary, of `models compare` the comparison.
+    """
+    from imgclf.cli.groups import print_group
     from imgclf.cli.results import print_json
     from imgclf.cli.run_story import run_story
     from imgclf.cli.tables import print_labelled
     from imgclf.places import runs_folder
     from imgclf.runs.find import find_run
+    from imgclf.runs.groups import find_group
 
+    if group := find_group(run, runs_folder(runs_dir)):
+        if json:
+            print_json(group.record())
+        else:
+            print_group(group)
+        return
     found = find_run(run, runs_folder(runs_dir))
     if json:
         print_json(found.record())
@@ -82,6 +101,33 @@ def _summary(run: RunFolder) -> dict[str, Any]:
     record = run.record()
     kept = {key: record.get(key) for key in ("status", "accuracy", "started", "seconds")}
     return {"name": run.name, "path": str(run.path), "config": record.get("name"), **kept}
+
+
+def _group_summary(group: Group) -> dict[str, Any]:
+    """A group as a row of the list: what its record says, and how long it took from start to end."""
+    record = group.record()
+    accuracy = {"seeds": _mean_accuracy, "models": _best_accuracy}[group.kind](record)
+    times = {"started": record.get("started"), "seconds": _seconds(record)}
+    own = {"name": group.name, "path": str(group.path), "config": record.get("name"), "status": record.get("status")}
+    return {**own, "accuracy": accuracy, **times, "runs": [run.name for run in group.members()]}
+
+
+def _seconds(record: dict[str, Any]) -> float | None:
+    """How long a group took from start to end; None before it has ended."""
+    from imgclf.runs.find import seconds_since_1970
+
+    if not record.get("ended"):
+        return None
+    return seconds_since_1970(record["ended"]) - seconds_since_1970(record.get("started"))
+
+
+def _mean_accuracy(record: dict[str, Any]) -> float | None:
+    accuracy: float | None = record.get("metrics", {}).get("accuracy", {}).get("mean")
+    return accuracy
+
+
+def _best_accuracy(record: dict[str, Any]) -> float | None:
+    return max((one["accuracy"] for one in record.get("models", ()) if "accuracy" in one), default=None)
 
 
 def _row(run: dict[str, Any]) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imgclf.cli.options import DataDir, Debug, DeviceOption, Json, RunsDir, Set
+from imgclf.errors import WorkFailed
 
 if TYPE_CHECKING:
+    from imgclf.children import Options
     from imgclf.train import TrainingResult
 
 
@@ -20,16 +23,31 @@ def train(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the run (default: the config's).", show_default=False)
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=1,
+            metavar="N",
+            help="Train N times, from the experiment's seed on, and summarise.",
+            show_default=False,
+        ),
+    ] = None,
     device: DeviceOption = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train the experiment of a config; evaluate it on the test split; write a run folder."""
+    """Train the experiment of a config; evaluate it on the test split; write a run folder, or one of several seeds."""
+    from imgclf.children import Options
     from imgclf.experiment.load import load_experiment
 
     load_experiment(config, set_ or ())  # mistakes are told before TensorFlow takes its seconds
+    if seeds is not None:
+        options = Options(device.value if device else None, data_dir, debug)
+        _train_seeds(config, seeds, set_ or (), name, options, runs_dir, json)
+        return
 
     from imgclf.cli.results import print_json, print_training
     from imgclf.cli.screen import Terminal
@@ -49,3 +67,30 @@ def train(
         print_json(result.report)
     else:
         print_training(result)
+
+
+def _train_seeds(
+    config: str,
+    count: int,
+    overrides: Sequence[str],
+    name: str | None,
+    options: Options,
+    runs_dir: str | None,
+    json: bool,
+) -> None:
+    """Train the seeds and print their summary; the status is 1 where one has failed."""
+    from imgclf.cli.groups import print_seeds
+    from imgclf.cli.results import print_json
+    from imgclf.cli.screen import Terminal
+    from imgclf.seeds import train_seeds
+
+    with Terminal().working(options.debug, tensorflow=False) as screen:
+        result = train_seeds(
+            config, count, overrides=overrides, name=name, options=options, runs_dir=runs_dir, screen=screen
+        )
+    if json:
+        print_json(result.summary)
+    else:
+        print_seeds(result.group, result.summary)
+    if result.failed:
+        raise WorkFailed(f"{result.group.path}: failed: {', '.join(run['folder'] for run in result.failed)}")

@@ -4,38 +4,14 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from imgclf.evaluation.schema_parts import DRAFT as _DRAFT
+from imgclf.evaluation.schema_parts import array as _list
+from imgclf.evaluation.schema_parts import count as _count
+from imgclf.evaluation.schema_parts import interval as _interval
+from imgclf.evaluation.schema_parts import share as _share
+from imgclf.evaluation.schema_parts import strict_object as _object
+from imgclf.evaluation.schema_parts import text as _text
 from imgclf.evaluation.settings import TestTimeAugmentation, ThresholdRule
-
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
-
-
-def _text(description: str) -> dict[str, Any]:
-    return {"type": "string", "description": description}
-
-
-def _count(description: str, minimum: int = 0) -> dict[str, Any]:
-    return {"type": "integer", "minimum": minimum, "description": description}
-
-
-def _share(description: str, *, may_be_null: bool = False) -> dict[str, Any]:
-    kind: Any = ["number", "null"] if may_be_null else "number"
-    return {"type": kind, "minimum": 0, "maximum": 1, "description": description}
-
-
-def _list(items: dict[str, Any], description: str, minimum: int = 0) -> dict[str, Any]:
-    return {"type": "array", "items": items, "minItems": minimum, "description": description}
-
-
-def _object(properties: dict[str, Any], description: str, *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """An object that must have all properties but the ``optional`` ones, and no others."""
-    return {
-        "type": "object",
-        "description": description,
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-        "additionalProperties": False,
-    }
-
 
 _AVERAGE = {
     "precision": _share("Precision, averaged over the classes."),
@@ -157,16 +133,6 @@ _EVALUATED = {
 def _by_name(items: dict[str, Any], description: str) -> dict[str, Any]:
     """An object of two or more targets, each under its name."""
     return {"type": "object", "additionalProperties": items, "minProperties": 2, "description": description}
-
-
-def _interval(description: str) -> dict[str, Any]:
-    return {
-        "type": "array",
-        "prefixItems": [_share("Lower bound."), _share("Upper bound.")],
-        "items": False,
-        "minItems": 2,
-        "description": description,
-    }
 
 
 _TARGET = {

@@ -81,12 +81,20 @@ def _settings(schema: Node, node: Node, prefix: str, values: PlainData, defaults
         if not prefix and name == "name":
             continue
         default = defaults.get(name) if isinstance(defaults, dict) else inner.get("default")
-        part = next((one for one in members(schema, inner) if "properties" in one and not names(inner)), None)
+        part = _part(schema, inner, values[name])
         if part is not None:
             yield from _settings(schema, part, f"{prefix}{name}.", values[name], default)
         else:
             meaning = " ".join(str(inner.get("description", "")).split())
             yield Setting(prefix + name, describe(inner, schema), _short(default), _short(values[name]), meaning)
+
+
+def _part(schema: Node, node: Node, value: PlainData) -> Node | None:
+    """What describes the settings that stand below a key, where there are more of them than a name."""
+    if chosen := names(node):
+        is_more = isinstance(value, dict) and value.keys() != {"name"}
+        return resolve(schema, {"$ref": chosen[value["name"]]}) if is_more and isinstance(value, dict) else None
+    return next((one for one in members(schema, node) if "properties" in one), None)
 
 
 def _short(value: PlainData) -> PlainData:

@@ -9,6 +9,7 @@ from typing import Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.folder import RunFolder, read_json
+from imgclf.runs.groups import find_group, list_groups
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
@@ -16,20 +17,24 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
     if not runs_dir.is_dir():
         return []
     records = {path: _record(path) for path in runs_dir.iterdir()}
-    started = {path: _moment(record.get("started")) for path, record in records.items() if record}
+    started = {path: seconds_since_1970(record.get("started")) for path, record in records.items() if record}
     return [RunFolder(path) for path in sorted(started, key=lambda path: (started[path], path.name))]
 
 
 def find_run(wanted: str, runs_dir: Path) -> RunFolder:
     """The run that ``wanted`` names: a path, a name under ``runs_dir``, or ``latest``, the newest finished one.
 
-    Raises ImgclfError with the nearest names where there is none.
+    Raises ImgclfError with the nearest names where there is none, or where it names a group of runs.
     """
     if wanted == "latest":
         return _latest(runs_dir)
     for path in (Path(wanted), runs_dir / wanted):
         if (path / "run.json").is_file():
             return RunFolder(path)
+    if group := find_group(wanted, runs_dir):
+        members = [str(run.path) for run in group.members()]
+        hint = f"name one of them: {', '.join(members[:3])}" if members else None
+        raise ImgclfError(f"{group.path}: must be one run; it is a folder of {len(members)} runs", hint=hint)
     names = [run.name for run in reversed(list_runs(runs_dir))]
     near = [name for name in names if wanted in name][:3] or difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf runs list` shows the runs that there are"
@@ -55,11 +60,13 @@ def _record(folder: Path) -> dict[str, Any]:
 def _latest(runs_dir: Path) -> RunFolder:
     finished = [run for run in list_runs(runs_dir) if run.record().get("status") == "finished"]
     if not finished:
-        raise ImgclfError(f"{runs_dir}: no finished run", hint="train one: imgclf train lenet_digits")
+        groups = [group.name for group in list_groups(runs_dir)]
+        hint = f"runs of {groups[-1]} are named by their paths" if groups else "train one: imgclf train lenet_digits"
+        raise ImgclfError(f"{runs_dir}: no finished run", hint=hint)
     return finished[-1]
 
 
-def _moment(started: Any) -> float:
+def seconds_since_1970(started: Any) -> float:
     """Seconds since 1970 of a time as run.json keeps it, with its offset from UTC; 0 where there is none."""
     try:
         return datetime.fromisoformat(str(started)).timestamp()

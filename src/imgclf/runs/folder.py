@@ -15,6 +15,8 @@ from imgclf.errors import ImgclfError
 from imgclf.runs.files import csv_text, write_json, write_whole
 
 Status = Literal["running", "finished", "interrupted", "failed"]
+GroupKind = Literal["seeds", "models"]
+GROUP_RECORDS: dict[GroupKind, str] = {"seeds": "summary.json", "models": "compare.json"}  # what a group is known by
 COLUMNS = ("epoch", "step", "stage", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
@@ -129,11 +131,25 @@ def read_json(path: Path) -> dict[str, Any]:
 def create_run_folder(runs_dir: Path, name: str, now: datetime) -> RunFolder:
     """A new folder ``name-YYYYMMDD-HHMMSS`` under ``runs_dir``; a number is added where one exists.
 
+    Where ``runs_dir`` is a group of runs, which has the time in its own name, it is ``name`` alone. Raises ImgclfError
+    where it can't be made, or where the name would lead out of ``runs_dir``.
+    """
+    return RunFolder(new_folder(runs_dir, name, "" if is_group(runs_dir) else f"-{now:%Y%m%d-%H%M%S}"))
+
+
+def is_group(folder: Path) -> bool:
+    """Whether the folder holds runs that belong together."""
+    return any((folder / record).is_file() for record in GROUP_RECORDS.values())
+
+
+def new_folder(runs_dir: Path, name: str, ending: str) -> Path:
+    """A new folder ``name`` + ``ending`` under ``runs_dir``; a number is added where one exists.
+
     Raises ImgclfError where it can't be made, or where the name would lead out of ``runs_dir``.
     """
     if "/" in name or "\0" in name:
         raise ImgclfError(f'name of the run: must be the name of a folder, without "/"; got "{name}"')
-    stem = f"{name}-{now:%Y%m%d-%H%M%S}"
+    stem = name + ending
     for number in range(1, 1000):
         path = runs_dir / (stem if number == 1 else f"{stem}-{number}")
         try:
@@ -146,5 +162,5 @@ def create_run_folder(runs_dir: Path, name: str, now: datetime) -> RunFolder:
             raise ImgclfError(
                 f"{path}: the run folder can't be made: {error.strerror}", hint="choose another with --runs-dir"
             ) from error
-        return RunFolder(path)
+        return path
     raise ImgclfError(f"{runs_dir}: holds a thousand runs of the name {stem}")
