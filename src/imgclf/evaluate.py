@@ -22,7 +22,7 @@ from imgclf.evaluation.settings import EvaluationSettings, averaging_text
 from imgclf.evaluation_files import Evaluation, TargetEvaluation, suffix_of, write_evaluation
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits, say_left_out
+from imgclf.loading import loading_once, say_left_out
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
 from imgclf.trained import Source, find_source, open_trained, recorded_targets
@@ -59,8 +59,9 @@ def evaluate(
     settings = source.experiment.evaluation
     averaging = averaging_text(settings.test_time_augmentation)
     screen.say(f"evaluating {source.weights} on the {split} split{averaging}")
-    trained = open_trained(source, device, data_dir, screen, calibrated=not calibrate)
-    splits = load_splits(source.experiment, data_dir, screen)
+    load_data = loading_once(source.experiment, data_dir, screen)
+    trained = open_trained(source, device, load_data, screen, calibrated=not calibrate)
+    splits = load_data()
     say_left_out(splits, screen)
     is_same = _is_same_data(source, splits)
     if not is_same:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from imgclf.datasets.base import DataPlaces, Splits
@@ -19,6 +21,11 @@ def load_splits(experiment: Experiment, data_dir: str | Path | None, screen: Scr
     """
     places = DataPlaces(data_folder(data_dir), screen.progress, image_fit(experiment.preprocessing), cache_folder())
     return experiment.dataset.load(places, experiment.seed)
+
+
+def loading_once(experiment: Experiment, data_dir: str | Path | None, screen: Screen) -> Callable[[], Splits]:
+    """A function that loads the splits when it is first called, and gives the same ones from then on."""
+    return functools.cache(lambda: load_splits(experiment, data_dir, screen))
 
 
 def say_left_out(splits: Splits, screen: Screen) -> None:

@@ -27,6 +27,7 @@ from imgclf.errors import ImgclfError
 from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA
 from imgclf.evaluation.metrics import probabilities
+from imgclf.loading import loading_once
 from imgclf.predict import FileResult, Prediction, predict, predict_files
 from imgclf.screen import Silent
 from imgclf.trained import Trained, find_source, open_trained
@@ -39,7 +40,8 @@ PLACES = DataPlaces(Path("no-data"))
 
 @pytest.fixture(scope="module")
 def trained(trained_run: TrainingResult) -> Trained:
-    return open_trained(find_source(str(trained_run.run.path), None, None, Path()), None, PLACES, Silent())
+    source = find_source(str(trained_run.run.path), None, None, Path())
+    return open_trained(source, None, loading_once(source.experiment, None, Silent()), Silent())
 
 
 @pytest.fixture(scope="module")
