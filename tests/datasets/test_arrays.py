@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -323,10 +324,10 @@ def test_hdf5_reads_only_what_lies_in_the_file_itself(tmp_path: Path, kind: str,
 
 
 def test_a_stored_npz_is_mapped_and_a_cut_one_refused(tmp_path: Path) -> None:
-    from imgclf.datasets.npz_rows import open_npz_rows
+    from imgclf.datasets.npz_rows import NpzArrays
 
     np.savez(tmp_path / "a.npz", train_images=np.repeat(IMAGES, 10, axis=0), train_labels=LABELS)
-    rows = open_npz_rows(tmp_path / "a.npz", "train_images")
+    rows = NpzArrays(tmp_path / "a.npz").rows("train_images")
     base = rows.array  # type: ignore[attr-defined]
     while base.base is not None and not isinstance(base, np.memmap):
         base = base.base
@@ -334,7 +335,7 @@ def test_a_stored_npz_is_mapped_and_a_cut_one_refused(tmp_path: Path) -> None:
     content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(content.replace(b"(1200, 6, 5, 1)", b"(1200, 9, 5, 1)"))
     with pytest.raises(ImgclfError, match=r"train_images: must have 54,128 bytes, as its header declares; got 36,128"):
-        open_npz_rows(tmp_path / "a.npz", "train_images")
+        NpzArrays(tmp_path / "a.npz").rows("train_images")
 
 
 def test_a_float_export_gives_back_every_float32(tmp_path: Path) -> None:
@@ -349,3 +350,40 @@ def test_a_data_set_that_holds_nothing_is_refused(tmp_path: Path) -> None:
     write_hdf5(tmp_path / "a.h5", train_images=h5py.Empty("u1"), train_labels=LABELS)
     with pytest.raises(ImgclfError, match=r"a.h5: train_images: holds nothing"):
         load_section({"name": "hdf5", "path": str(tmp_path / "a.h5")})
+
+
+def is_closed(path: Path) -> bool:
+    """Whether HDF5 lets a file be written, which it does not while this process reads it."""
+    try:
+        h5py.File(path, "r+").close()
+    except OSError:
+        return False
+    return True
+
+
+ALL_ARRAYS = {"train_images": IMAGES, "train_labels": LABELS, "x": OTHER_IMAGES, "y": OTHER_LABELS}
+
+
+def test_a_file_whose_images_are_mapped_is_closed_once_it_is_loaded(tmp_path: Path) -> None:
+    splits = load(tmp_path, write_hdf5, {"test_images": "x", "test_labels": "y"}, **ALL_ARRAYS)
+    assert is_closed(tmp_path / "arrays.h5")
+    assert np.array_equal(images_of(splits.load_test()), OTHER_IMAGES)
+
+
+def test_a_file_in_chunks_is_closed_with_the_last_of_its_images(tmp_path: Path) -> None:
+    splits = load(tmp_path, write_hdf5_in_chunks, {"test_images": "x", "test_labels": "y"}, **ALL_ARRAYS)
+    test = splits.load_test()
+    del splits
+    gc.collect()
+    assert not is_closed(tmp_path / "arrays.h5")
+    assert np.array_equal(images_of(test), OTHER_IMAGES)
+    del test
+    gc.collect()
+    assert is_closed(tmp_path / "arrays.h5")
+
+
+def test_a_file_that_is_refused_is_closed_while_its_error_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImgclfError, match="one label an image") as error:
+        load(tmp_path, write_hdf5_in_chunks, train_images=IMAGES, train_labels=LABELS[:-1])
+    assert error.value.__traceback__ is not None
+    assert is_closed(tmp_path / "arrays.h5")

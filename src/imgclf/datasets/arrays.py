@@ -91,9 +91,9 @@ class Hdf5(ArraySettings):
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.array_files import load_arrays
-        from imgclf.datasets.hdf5_rows import open_hdf5_rows, read_hdf5_names
+        from imgclf.datasets.hdf5_rows import Hdf5Arrays
 
-        return load_arrays(self, places, seed, open_hdf5_rows, read_hdf5_names)
+        return load_arrays(self, places, seed, Hdf5Arrays)
 
 
 class Npz(ArraySettings):
@@ -103,6 +103,6 @@ class Npz(ArraySettings):
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.array_files import load_arrays
-        from imgclf.datasets.npz_rows import open_npz_rows, read_npz_names
+        from imgclf.datasets.npz_rows import NpzArrays
 
-        return load_arrays(self, places, seed, open_npz_rows, read_npz_names)
+        return load_arrays(self, places, seed, NpzArrays)

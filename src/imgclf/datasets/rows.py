@@ -33,6 +33,20 @@ class Rows(Protocol):
         """Rows of the first axis, in the order asked for."""
 
 
+class ArrayFile(Protocol):
+    """A file of arrays while it is looked at, a context manager: rows that were opened in it outlive it."""
+
+    def __enter__(self) -> ArrayFile: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None: ...
+
+    def rows(self, name: str) -> Rows:
+        """The numbers of an array. Raises ImgclfError where it holds anything else, or is not whole."""
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """The texts of an array (texts,). Raises ImgclfError where it holds anything else."""
+
+
 @dataclass(frozen=True)
 class ArrayRows:
     """Rows of an array in memory or mapped from a file."""
