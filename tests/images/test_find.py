@@ -12,7 +12,17 @@ from imgclf.images.find import image_files
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("10.png", "2.PNG", "1.jpg", "notes.txt", ".hidden.png", "sub/3.gif", "sub/deep/4.webp", ".git/5.png"):
+    for name in (
+        "10.png",
+        "2.PNG",
+        "1.jpg",
+        "notes.txt",
+        ".hidden.png",
+        "Thumbs.db",
+        "sub/3.gif",
+        "sub/deep/4.webp",
+        ".git/5.png",
+    ):
         file = tmp_path / "pictures" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
@@ -30,8 +40,9 @@ def test_a_folder_gives_its_images_in_natural_order_and_names_what_it_left_out()
     assert _names(found.files) == ["1.jpg", "2.PNG", "10.png", "3.gif", "4.webp"]
     assert {path.name: reason for path, reason in found.skipped} == {
         "notes.txt": "no image by name and content",
-        ".hidden.png": "hidden file",
-        ".git": "hidden folder",
+        ".hidden.png": "hidden",
+        ".git": "hidden",
+        "Thumbs.db": "hidden",
     }
 
 

@@ -109,7 +109,7 @@ def _answer_text(answer: Answer) -> str:
 
 
 def _check_outputs(json: bool, csv_file: str | None, save: str | None) -> None:
-    from imgclf.images.find import IMAGE_EXTENSIONS
+    from imgclf.images.walk import IMAGE_EXTENSIONS
 
     if json and csv_file:
         raise ImgclfError("--json and --csv can't be asked for together", hint="ask for one, then for the other")
