@@ -25,6 +25,7 @@ from imgclf.inference import Forward
 from imgclf.loading import loading_once, say_left_out
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
+from imgclf.texts import few
 from imgclf.trained import Source, find_source, open_trained, recorded_targets
 from imgclf.training.devices import DeviceChoice
 
@@ -189,16 +190,12 @@ def _refuse_other_classes(dataset: str, known: Sequence[Target], found: Sequence
     names, found_names = [one.name for one in known], [one.name for one in found]
     if names != found_names:
         raise ImgclfError(
-            f"{dataset}: the data's targets must be those of the run, {_few(names)}; found {_few(found_names)}"
+            f"{dataset}: the data's targets must be those of the run, {few(names)}; found {few(found_names)}"
         )
     for one, other in zip(known, found, strict=True):
         if one.class_names != other.class_names:
             whose = f"classes of {one.name}" if len(known) > 1 else "classes"
             raise ImgclfError(
-                f"{dataset}: the data's {whose} must be those of the run, {_few(one.class_names)}; "
-                f"found {_few(other.class_names)}"
+                f"{dataset}: the data's {whose} must be those of the run, {few(one.class_names)}; "
+                f"found {few(other.class_names)}"
             )
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

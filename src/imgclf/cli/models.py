@@ -12,6 +12,7 @@ import typer
 
 from imgclf.cli.options import Debug, Json, Set
 from imgclf.errors import ImgclfError, printable
+from imgclf.texts import shape_text
 
 if TYPE_CHECKING:
     import keras
@@ -73,7 +74,7 @@ def show_model(
     with Terminal().working(debug) as screen:
         network, layers = _build(found)
         if diagram is not None:
-            _draw(diagram, layers, f"{name}, {_shape_text(found.image_shape)}")
+            _draw(diagram, layers, f"{name}, {shape_text(found.image_shape)}")
             screen.say(f"the diagram is in {diagram}")
     described = _describe(found, network, layers)
     if json:
@@ -147,11 +148,11 @@ def _print(described: dict[str, Any]) -> None:
     for note in described["notes"]:
         print_text(note, "  ")
     classes = " + ".join(map(str, described["classes"].values()))
-    print(f"\nlayers for images of {_shape_text(described['image_shape'])}, {classes} classes")
+    print(f"\nlayers for images of {shape_text(described['image_shape'])}, {classes} classes")
     print_table(
         ["name", "kind", "output", "parameters"],
         [
-            [layer["name"], layer["kind"], _shape_text(layer["output_shape"]), f"{layer['parameters']:,}"]
+            [layer["name"], layer["kind"], shape_text(layer["output_shape"]), f"{layer['parameters']:,}"]
             for layer in described["layers"]
         ],
         right=["parameters"],
@@ -174,10 +175,6 @@ def _value_text(value: Any) -> str:
     import json
 
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _shape_text(shape: Any) -> str:
-    return "x".join("?" if size is None else str(size) for size in shape)
 
 
 def _print_json(value: Any) -> None:

@@ -16,6 +16,7 @@ from imgclf.datasets.pieces import pieces
 from imgclf.datasets.rows import ArrayFile, RowPixels, Rows, read_images, read_labels
 from imgclf.datasets.split import build_splits, select, stratified_split
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 _OBTAIN = "`imgclf data export CONFIG FILE` writes the arrays of another data set into such a file."
 
@@ -83,7 +84,7 @@ class _Found:
         (path, file), name = self._locate(place, key)
         names = file.names(name)
         if len(set(names)) < max(2, len(names)):
-            raise ImgclfError(f"{path}: {name}: must hold two names or more, each once; got {', '.join(names[:12])}")
+            raise ImgclfError(f"{path}: {name}: must hold two names or more, each once; got {few(names, 12)}")
         return names
 
     def notes(self) -> list[str]:

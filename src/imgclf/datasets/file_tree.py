@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,9 +18,9 @@ from imgclf.images.decode import ImageInfo, UnreadableImage, image_info, read_co
 from imgclf.images.find import natural_parts
 from imgclf.images.fit import ImageFit
 from imgclf.images.walk import Met, reason_against, walk
+from imgclf.texts import few
 
 PIECE_BYTES = 2**20
-NAMES_SHOWN = 3
 
 
 class Container(Protocol):
@@ -113,7 +113,7 @@ class Tree:
             return None
         kinds = Counter(one.reason for one in self.passed_over)
         told = [
-            f"{count:,} {reason} ({few([one.name for one in self.passed_over if one.reason == reason])})"
+            f"{count:,} {reason} ({few([one.name for one in self.passed_over if one.reason == reason], 3)})"
             for reason, count in kinds.items()
         ]
         return f"passed over in {self.root}: {'; '.join(told)}"
@@ -167,12 +167,6 @@ def name_key(name: str) -> tuple[list[list[tuple[int, str]]], str]:
 def composed(name: str) -> str:
     """The name with each accented letter as one character: macOS stores them as two."""
     return unicodedata.normalize("NFC", name)
-
-
-def few(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _walked(root: Path) -> Iterator[Met]:

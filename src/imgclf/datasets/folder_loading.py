@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import DataPlaces, Pixels, Quarantined, SelectedPixels, Split, Splits, Target
 from imgclf.datasets.decoding import FilePixels, StreamedPixels, Verdicts, complete_fit, decode_files, listed
-from imgclf.datasets.file_tree import ImageFile, Tree, composed, few, name_key
+from imgclf.datasets.file_tree import ImageFile, Tree, composed, name_key
 from imgclf.datasets.folder_csv import Columns, csv_layout
 from imgclf.datasets.folder_layout import LabelledFile, Layout, find_layout, one_split
 from imgclf.datasets.folder_places import OTHER_PLACE, find_place, read_tree
@@ -23,6 +23,7 @@ from imgclf.datasets.pixel_cache import cached_images
 from imgclf.datasets.pixel_cache_entries import NotCached
 from imgclf.datasets.split import build_splits, limited_positions, stratified_split
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 if TYPE_CHECKING:
     from imgclf.datasets.image_folder import ImageFolder
@@ -231,11 +232,10 @@ def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
 def _check_unreadable(quarantine: Sequence[Quarantined], files: int, settings: ImageFolder, root: Path) -> None:
     if not settings.refuses(len(quarantine), files):
         return
-    first = "; ".join(f"{one.file}: {one.reason}" for one in quarantine[:NAMED_FILES])
-    more = f"; and {len(quarantine) - NAMED_FILES:,} more" if len(quarantine) > NAMED_FILES else ""
+    first = few([f"{one.file}: {one.reason}" for one in quarantine], NAMED_FILES, "; ")
     raise ImgclfError(
         f"{root}: {len(quarantine):,} of {files:,} files are unreadable, more than dataset.max_unreadable "
-        f"({settings.max_unreadable:g} of them): {first}{more}",
+        f"({settings.max_unreadable:g} of them): {first}",
         hint="imgclf data check CONFIG lists them all; repair or remove them, or raise dataset.max_unreadable.",
     )
 
