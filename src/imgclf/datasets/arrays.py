@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
 from imgclf.datasets.class_names import ClassNames, Name
+from imgclf.datasets.held_out import TEST_SEED, TEST_SIZE, TestSeed, TestSize
 from imgclf.settings import Count, ImageShape, Misfit, Settings
 
 
@@ -54,10 +55,8 @@ class ArraySettings(DatasetSettings):
     image_shape: tuple[Count, Count, Literal[1, 3]] | None = Field(
         None, description="Height, width and channels, where the array has another shape: flat rows. null: the array's."
     )
-    test_size: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="Without test images: how many are set aside, stratified: a count of images or a fraction."
-    )
-    test_seed: int = Field(0, ge=0, lt=2**32, description="Draws those test images; not the experiment's seed.")
+    test_size: TestSize = TEST_SIZE
+    test_seed: TestSeed = TEST_SEED
 
     @model_validator(mode="after")
     def _places_are_complete(self) -> ArraySettings:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
 from imgclf.datasets.class_names import ClassNames
+from imgclf.datasets.held_out import TEST_SEED, TEST_SIZE, TestSeed, TestSize
 from imgclf.settings import Count, ImageShape
 
 
@@ -28,16 +29,8 @@ class QuickDraw(DatasetSettings):
     images_per_class: Count | None = Field(
         None, description="The first so many drawings of each file, or all where it has fewer. null: all."
     )
-    test_size: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="How much is set aside for the test, stratified: a count of images or a fraction."
-    )
-    test_seed: int = Field(
-        0,
-        ge=0,
-        lt=2**32,
-        description="Draws the test images. Not the experiment's seed: runs of different seeds are compared on the "
-        "same ones.",
-    )
+    test_size: TestSize = TEST_SIZE
+    test_seed: TestSeed = TEST_SEED
 
     def known_shape(self) -> ImageShape:
         return 28, 28, 1
