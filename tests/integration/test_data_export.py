@@ -90,6 +90,14 @@ def test_download_wants_classes_for_quickdraw_and_for_nothing_else(tmp_path: Pat
     assert (done.status, "mnist has no --classes" in done.err) == (2, True)
 
 
+def test_download_knows_what_it_can_fetch(tmp_path: Path, imgclf: Imgclf) -> None:
+    done = imgclf("data", "download", "digits", "--data-dir", tmp_path)
+    assert done.status == 2
+    assert "digits: is no data set that is downloaded" in done.err
+    assert "hint: There are: mnist, fashion_mnist, cifar10, cifar100, quickdraw." in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_download_names_what_is_there(tmp_path: Path, imgclf: Imgclf) -> None:
     (tmp_path / "quickdraw").mkdir()
     np.save(tmp_path / "quickdraw" / "cat.npy", np.zeros((7, 784), np.uint8))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -164,8 +164,21 @@ class DataPlaces:
     cache_dir: Path | None = None
 
 
+class Publication(Protocol):
+    """What the settings of a data set have as ``publication`` where `imgclf data download` fetches it."""
+
+    @property
+    def by_class(self) -> bool:
+        """Whether classes are named, and fetched one by one."""
+
+    def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:
+        """Put what is missing into the data folder, and say where it lies. Raises ImgclfError where it can't be had."""
+
+
 class DatasetSettings(Settings):
     """The section ``dataset``: the keys that every data set has."""
+
+    publication: ClassVar[Publication | None] = None
 
     validation_size: Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1)] = Field(
         0.1,

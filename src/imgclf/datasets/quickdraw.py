@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,15 +13,31 @@ from imgclf.datasets.class_names import ClassNames
 from imgclf.datasets.held_out import TEST_SEED, TEST_SIZE, TestSeed, TestSize
 from imgclf.settings import Count, ImageShape
 
+FOLDER = "quickdraw"  # of the data folder
+
+
+@dataclass(frozen=True)
+class QuickDrawBitmaps:
+    """Google's bitmaps, of which the classes that are named are fetched, about 100 MB each."""
+
+    by_class: bool = True
+
+    def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:
+        """Download the files of the classes that are not there yet. Raises ImgclfError where one can't be had."""
+        from imgclf.datasets.quickdraw_download import download_quickdraw
+
+        download_quickdraw(classes, places.data_dir / FOLDER, places.report_progress, say)
+
 
 class QuickDraw(DatasetSettings):
     """A folder of Quick Draw's bitmaps, uint8 (28, 28, 1), white ink on black: memory-mapped, never copied whole."""
 
+    publication: ClassVar = QuickDrawBitmaps()
     name: Literal["quickdraw"] = Field(
         description="Quick Draw: a folder of `CLASS.npy` or `full_numpy_bitmap_CLASS.npy`, drawings of 28 x 28 pixels."
     )
     path: str = Field(
-        "quickdraw",
+        FOLDER,
         min_length=1,
         description="The folder. A relative path is looked for in the working directory, then in the data folder.",
     )
