@@ -152,6 +152,7 @@ def test_show_counts_classes_and_measures_pixels(imgclf: Imgclf, files: Files) -
     assert found["pixels"]["mean"] == pytest.approx([files.train.mean()])
     assert found["pixels"]["deviation"] == pytest.approx([files.train.std()])
     assert found["training"]["bytes_in_memory"] == 120 * 784
+    assert found["training"]["bytes_mapped"] == 0
     assert found["training"]["batch_bytes_in_the_model"] == found["training"]["batch_size"] * 784 * 4
     assert [Path(path).name for path in found["pictures"]] == ["classes.png", "samples.png"]
     assert all(Path(path).read_bytes().startswith(PNG) for path in found["pictures"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgclf.datasets.base import arrays_behind
 from imgclf.errors import ImgclfError
 from imgclf.settings import ImageShape
 
@@ -65,6 +66,9 @@ class ArrayRows:
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         return self.array.take(indices, axis=0)
 
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return (self.array,)
+
 
 @dataclass(frozen=True)
 class RowPixels:
@@ -91,6 +95,9 @@ class RowPixels:
         # In the type of the file: an export writes float64, which gives back the float32 that it was made from.
         scaled: NDArray[np.float32] = (images * images.dtype.type(255)).astype(np.float32)
         return scaled
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return arrays_behind(self.rows)
 
 
 def read_images(rows: Rows, image_shape: ImageShape | None) -> RowPixels:

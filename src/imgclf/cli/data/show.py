@@ -93,8 +93,14 @@ def _entries(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("uncompressed", f"{sizes}: so much memory or disk they take when all are decoded"),
         ("batch", f"{training['batch_size']} images: {batch}"),
         ("in memory", f"{size_text(training['bytes_in_memory'])} of pixels while it trains, the test images included"),
+        *_mapped(training["bytes_mapped"]),
     ]
     for kind in ("unreadable", "unlabelled"):
         if found[kind]:
             entries.append((kind, f"{found[kind]:,} files are left out; `imgclf data check` lists them"))
     return entries + [("picture", path) for path in found["pictures"]]
+
+
+def _mapped(count: int) -> list[tuple[str, str]]:
+    text = f"{size_text(count)} of pixels in files: what is read stays in memory as long as nothing else needs the room"
+    return [("mapped", text)] if count else []
