@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from imgclf.datasets import DatasetUnion
-from imgclf.datasets.base import DataPlaces, Split, Splits
+from imgclf.datasets.base import DataPlaces, Split, Splits, Target
 from imgclf.errors import ImgclfError
 
 NUMBERS = np.random.default_rng(0)
@@ -387,3 +387,44 @@ def test_a_file_that_is_refused_is_closed_while_its_error_is_told(tmp_path: Path
         load(tmp_path, write_hdf5_in_chunks, train_images=IMAGES, train_labels=LABELS[:-1])
     assert error.value.__traceback__ is not None
     assert is_closed(tmp_path / "arrays.h5")
+
+
+COLUMNS = np.stack([np.arange(120) % 3, np.arange(120) // 2 % 2], axis=1)
+BOTH = ({"name": "kind", "class_names": ("cat", "dog", "cow")}, {"name": "in/out"})
+
+
+@every_format
+def test_label_columns_are_targets_of_their_own(tmp_path: Path, write: Write) -> None:
+    settings = {"label_columns": BOTH, "validation_size": 0, "test_size": 20}
+    splits = load(tmp_path, write, settings, train_images=IMAGES, train_labels=COLUMNS)
+    assert splits.targets == (Target("kind", ("cat", "dog", "cow")), Target("in/out", ("0", "1")))
+    assert splits.notes[1] == "class_names of in/out are not given: the classes are 0 to 1, by the training labels"
+    for split in (splits.train, splits.load_test()):
+        places = [np.flatnonzero((image == IMAGES).all(axis=(1, 2, 3)))[0] for image in images_of(split)]
+        assert np.array_equal(split.labels, COLUMNS[places])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (COLUMNS[:, 0], r"numbers of shape \(images, 2\)"),
+        (np.eye(3)[COLUMNS[:, 0]], r"numbers of shape \(images, 2\)"),
+        (COLUMNS + np.array([0, 0.5]), "whole numbers"),
+        (COLUMNS + np.array([1, 0]), "whole numbers from 0 to 2; got 3 at position 2"),
+        (COLUMNS[:-1], "one label an image; got 119 for 120 images"),
+    ],
+)
+def test_labels_that_are_not_those_of_the_columns_are_refused(
+    tmp_path: Path, labels: NDArray[Any], message: str
+) -> None:
+    with pytest.raises(ImgclfError, match=message):
+        load(tmp_path, write_npz, {"label_columns": BOTH}, train_images=IMAGES, train_labels=labels)
+
+
+def test_class_names_stand_in_each_column_and_columns_differ() -> None:
+    section = {"name": "npz", "path": "a.npz"}
+    adapter: TypeAdapter[Any] = TypeAdapter(DatasetUnion)
+    with pytest.raises(ValidationError, match="must be given in each of label_columns instead"):
+        adapter.validate_python(section | {"label_columns": BOTH, "class_names": "names"})
+    with pytest.raises(ValidationError, match="must have different names; got 'kind' twice"):
+        adapter.validate_python(section | {"label_columns": (BOTH[0], BOTH[0])})

@@ -13,7 +13,7 @@ from imgclf.datasets.base import DataPlaces, Split, Splits, Target
 from imgclf.datasets.given import find_given
 from imgclf.datasets.hdf5_rows import Hdf5Rows
 from imgclf.datasets.pieces import pieces
-from imgclf.datasets.rows import ArrayFile, RowPixels, Rows, read_images, read_labels
+from imgclf.datasets.rows import ArrayFile, RowPixels, Rows, read_images, read_label_columns, read_labels
 from imgclf.datasets.split import build_splits, select, stratified_split
 from imgclf.errors import ImgclfError
 from imgclf.texts import few
@@ -35,15 +35,16 @@ def load_arrays(
 
 def _load(settings: ArraySettings, found: _Found, seed: int) -> Splits:
     names = _class_names(settings, found)
+    read = read_labels if settings.label_columns is None else read_label_columns
     images = {part: _images(settings, part, found) for part in PARTS if _has(settings, part)}
     _check_alike(images)
     splits: dict[str, Split] = {}
     for part, pixels in images.items():
         place = getattr(settings, f"{part}_labels")
         rows = found.rows(place, f"{part}_labels")
-        labels = read_labels(rows, len(pixels), len(names) if names else None)
-        names = names or _numbers(rows, int(labels.max()))
-        splits[part] = Split(pixels, labels[:, np.newaxis])
+        labels = read(rows, len(pixels), [len(one) if one else None for one in names])
+        names = [one or _numbers(rows, int(column.max())) for one, column in zip(names, labels.T, strict=True)]
+        splits[part] = Split(pixels, labels)
     for part in ("validation", "test"):
         _check_values(images.get(part))
     train, test = splits["train"], splits.get("test")
@@ -52,6 +53,8 @@ def _load(settings: ArraySettings, found: _Found, seed: int) -> Splits:
         for_training, for_test = stratified_split(labels, settings.test_size, settings.test_seed, "test_size")
         train, test = select(train, for_training), select(train, for_test)
     held_out = test
+    columns = settings.columns()
+    targets = tuple(Target(column.name, one or ()) for column, one in zip(columns, names, strict=True))
     return build_splits(
         settings,
         seed,
@@ -59,8 +62,8 @@ def _load(settings: ArraySettings, found: _Found, seed: int) -> Splits:
         validation=splits.get("validation"),
         load_test=lambda: held_out,
         test_images=len(held_out),
-        targets=(Target("label", names or ()),),
-        notes=(*found.notes(), *_notes(settings, names or (), images)),
+        targets=targets,
+        notes=(*found.notes(), *_notes(settings, targets, images)),
     )
 
 
@@ -112,9 +115,11 @@ def _images(settings: ArraySettings, part: str, found: _Found) -> RowPixels:
     return read_images(found.rows(getattr(settings, key), key), settings.image_shape)
 
 
-def _class_names(settings: ArraySettings, found: _Found) -> tuple[str, ...] | None:
-    place = settings.class_names
-    return place if place is None or isinstance(place, tuple) else found.names(place, "class_names")
+def _class_names(settings: ArraySettings, found: _Found) -> list[tuple[str, ...] | None]:
+    """The names of each target's classes; None where they are not given."""
+    key = "class_names" if settings.label_columns is None else "label_columns.class_names"
+    places = [column.class_names for column in settings.columns()]
+    return [place if place is None or isinstance(place, tuple) else found.names(place, key) for place in places]
 
 
 def _numbers(rows: Rows, greatest: int) -> tuple[str, ...]:
@@ -142,10 +147,13 @@ def _check_values(pixels: RowPixels | None) -> None:
             pass
 
 
-def _notes(settings: ArraySettings, names: tuple[str, ...], images: dict[str, RowPixels]) -> list[str]:
+def _notes(settings: ArraySettings, targets: tuple[Target, ...], images: dict[str, RowPixels]) -> list[str]:
     notes = []
-    if settings.class_names is None:
-        notes.append(f"class_names are not given: the classes are 0 to {len(names) - 1}, by the training labels")
+    for column, target in zip(settings.columns(), targets, strict=True):
+        if column.class_names is None:
+            of = f" of {target.name}" if len(targets) > 1 else ""
+            greatest = len(target.class_names) - 1
+            notes.append(f"class_names{of} are not given: the classes are 0 to {greatest}, by the training labels")
     if any(isinstance(pixels.rows, Hdf5Rows) for pixels in images.values()):
         notes.append(
             "images lie in chunks, which are decompressed again for each image that is taken in random order: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,15 @@ class ArrayInFile(Settings):
 ArrayPlace = Name | ArrayInFile
 
 
+class LabelColumn(Settings):
+    """A column of the label arrays, which is a target of its own."""
+
+    name: Name = Field(description="The target's name.")
+    class_names: ClassNames | ArrayPlace | None = Field(
+        None, description="As `dataset.class_names`, of the classes of this column."
+    )
+
+
 class ArraySettings(DatasetSettings):
     """What both formats have: images uint8, or fractions from 0 to 1; labels as numbers from 0 or one-hot."""
 
@@ -37,7 +46,9 @@ class ArraySettings(DatasetSettings):
         "height, width) or (images, height, width, 1 or 3), uint8, or fractions from 0 to 1.",
     )
     train_labels: ArrayPlace = Field(
-        "train_labels", description="Array of their labels: whole numbers from 0, or one-hot (images, classes)."
+        "train_labels",
+        description="Array of their labels: whole numbers from 0, or one-hot (images, classes); with `label_columns`, "
+        "whole numbers (images, columns).",
     )
     validation_images: ArrayPlace | None = Field(
         None, description="Array of validation images. null: `validation_size` of the training images are set aside."
@@ -51,6 +62,11 @@ class ArraySettings(DatasetSettings):
         None,
         description="The names of the classes, in the order of their labels, or the array that holds them. null: the "
         "numbers from 0 to the greatest training label.",
+    )
+    label_columns: Annotated[tuple[LabelColumn, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="The columns of the label arrays where they have several, in order; each is a target of its own. "
+        "null: one target, `label`.",
     )
     image_shape: tuple[Count, Count, Literal[1, 3]] | None = Field(
         None, description="Height, width and channels, where the array has another shape: flat rows. null: the array's."
@@ -66,9 +82,23 @@ class ArraySettings(DatasetSettings):
                 missing, given = ("images", "labels") if images is None else ("labels", "images")
                 raise Misfit((f"{part}_{missing}",), f"must be given, since {part}_{given} is")
         places = [getattr(self, f"{part}_{what}") for part in PARTS for what in ("images", "labels")]
-        if self.path is None and any(isinstance(place, str) for place in (*places, self.class_names)):
+        places += [column.class_names for column in self.columns()]
+        if self.path is None and any(isinstance(place, str) for place in places):
             raise Misfit(("path",), "must be given, or every array needs a path of its own")
         return self
+
+    @model_validator(mode="after")
+    def _columns_are_distinct(self) -> ArraySettings:
+        names = [column.name for column in self.columns()]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise Misfit(("label_columns",), f"must have different names; got {twice!r} twice")
+        if self.label_columns is not None and self.class_names is not None:
+            raise Misfit(("class_names",), "must be given in each of label_columns instead")
+        return self
+
+    def columns(self) -> tuple[LabelColumn, ...]:
+        """The targets: those of ``label_columns``, or the one of labels that have no columns."""
+        return self.label_columns or (LabelColumn(name="label", class_names=self.class_names),)
 
     def known_shape(self) -> ImageShape | None:
         return self.image_shape
@@ -77,7 +107,9 @@ class ArraySettings(DatasetSettings):
         return self.validation_images is not None
 
     def known_targets(self) -> tuple[Target, ...] | None:
-        return (Target("label", self.class_names),) if isinstance(self.class_names, tuple) else None
+        columns = self.columns()
+        known = [Target(one.name, one.class_names) for one in columns if isinstance(one.class_names, tuple)]
+        return tuple(known) if len(known) == len(columns) else None
 
 
 PARTS = ("train", "validation", "test")
