@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -117,6 +117,10 @@ class Tree:
             for reason, count in kinds.items()
         ]
         return f"passed over in {self.root}: {'; '.join(told)}"
+
+    def besides(self, file: Path) -> Tree:
+        """The tree in which a file that is read as something else is not passed over."""
+        return replace(self, passed_over=tuple(one for one in self.passed_over if self.root / one.name != file))
 
 
 @dataclass(frozen=True)
