@@ -62,7 +62,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "screen": set(),
     "startup": set(),
     "places": set(),
-    "loading": {"datasets", "images", "experiment", "preprocessing", "places", "screen"},
+    "loading": {"datasets", "images", "experiment", "preprocessing", "reporting", "places", "screen"},
     "trained": ROOMS | {"screen", "places", "startup", "loading"},
     "calibrating": ROOMS | {"screen", "trained"},
     "pretrained": {"models", "runs", "places"},

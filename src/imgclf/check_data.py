@@ -17,7 +17,7 @@ from imgclf.datasets.rounded import rounded
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.images.perceptual import Likeness
-from imgclf.loading import load_splits
+from imgclf.loading import load_splits, say_undrawable
 from imgclf.runs.files import write_whole
 from imgclf.screen import Screen, Silent
 from imgclf.show_data import pictures_folder, splits_by_name
@@ -62,6 +62,7 @@ def check_data(
     pairs = _pairs(data, groups, near)
     if pairs:
         path = pictures_folder(save, loaded.name) / "pairs.png"
+        say_undrawable(data.loaded.targets, screen.say)
         write_whole(path, _drawn(data, pairs))
         found["picture"] = str(path)
     return found

@@ -22,7 +22,7 @@ from imgclf.evaluation.settings import EvaluationSettings, averaging_text
 from imgclf.evaluation_files import Evaluation, TargetEvaluation, suffix_of, write_evaluation
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import loading_once, say_left_out
+from imgclf.loading import loading_once, say_left_out, say_undrawable
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
 from imgclf.texts import few
@@ -75,6 +75,7 @@ def evaluate(
         return evaluation.report
     if samples > len(evaluation.pixels):
         screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.pixels)} images")
+    say_undrawable(splits.targets, screen.say)
     variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("" if is_same else "-other-data")
     write_evaluation(source.run, evaluation, samples, variant)
     suffix = suffix_of(split, variant)

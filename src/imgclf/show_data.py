@@ -19,7 +19,7 @@ from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
-from imgclf.loading import image_fit, load_splits
+from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
@@ -62,6 +62,7 @@ def show_data(
     counts = {name: class_counts(split, data.targets) for name, split in splits.items()}
     found = _described(loaded, data, splits, counts, screen)
     folder = pictures_folder(save, loaded.name)
+    say_undrawable(data.targets, screen.say)
     pictures = _pictures(data, counts)
     if augmented:
         pictures["augmented.png"] = lambda: _augmented(loaded.experiment, augmentations, data, epoch)

@@ -25,7 +25,7 @@ from imgclf.experiment.schema import Experiment, class_problems, schedule_proble
 from imgclf.features import with_stored_features
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import image_fit, load_splits
+from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model, cut
 from imgclf.opening import now, say_start, stage_texts, write_start
@@ -97,6 +97,7 @@ def train(
         if pretrained:
             recorder.say(f"weights {pretrained.text()}")
             run.update(pretrained=pretrained.to_json())
+        say_undrawable(splits.targets, recorder.say)
         run.write_metrics([])
         fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
         preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)

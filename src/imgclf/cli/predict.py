@@ -78,8 +78,10 @@ def predict(
         )
     _print(predictions, json, csv_file)
     if save:
+        from imgclf.loading import say_undrawable
         from imgclf.prediction_files import save_pictures
 
+        say_undrawable(predictions.targets, _say)
         save_pictures(predictions.results, Path(save))
         _say(f"labelled images are in {save}")
     _end(predictions.results)
