@@ -103,11 +103,18 @@ def test_links_that_lead_back_end(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("argument", ["missing.png", "pictures/*.bmp", "missing/*.png", "pictures/not**.png"])
+@pytest.mark.parametrize("argument", ["pictures/*.bmp", "missing/*.png", "pictures/not**.png"])
 def test_an_argument_that_matches_nothing_is_named(argument: str) -> None:
     with pytest.raises(ImgclfError) as caught:
         image_files(["pictures/1.jpg", argument])
     assert str(caught.value).startswith(f"{argument}: ")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_named_file_that_is_missing_is_left_to_its_reader_unless_there_is_nothing_else() -> None:
+    assert image_files(["missing.png", "pictures/1.jpg"]).files == (Path("missing.png"), Path("pictures/1.jpg"))
+    with pytest.raises(ImgclfError, match=r"missing\.png: no such file or folder"):
+        image_files(["missing.png", "missing too.png"])
 
 
 def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:

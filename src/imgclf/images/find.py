@@ -25,9 +25,10 @@ class Found:
 def image_files(arguments: Sequence[str]) -> Found:
     """The image files that arguments name: each a file, a folder with all below it, or a pattern (``*.png``, ``**``).
 
-    A file that is named is taken whatever it is; from a folder, and by a pattern without an extension, come files that
-    have an image's extension or start as an image does, in natural order (2 before 10). A file that is reached twice is
-    kept once. Raises ImgclfError for an argument that matches nothing, or only files that are no images.
+    A file that is named is taken whatever it is, and where it is not there, for its reader to say so; from a folder,
+    and by a pattern without an extension, come files that have an image's extension or start as an image does, in
+    natural order (2 before 10). A file that is reached twice is kept once. Raises ImgclfError for a folder or pattern
+    that matches nothing, or only files that are no images, and where no file is there at all.
     """
     files: dict[str, Path] = {}
     skipped: list[tuple[Path, str]] = []
@@ -40,6 +41,11 @@ def image_files(arguments: Sequence[str]) -> Found:
             first = files.setdefault(os.path.realpath(file), file)
             if first != file:
                 skipped.append((file, f"the same file as {first}"))
+    if files and not any(os.path.lexists(file) for file in files.values()):
+        raise ImgclfError(
+            f"{next(iter(files.values()))}: no such file or folder",
+            hint="give image files, folders, or patterns such as '*.png'",
+        )
     return Found(tuple(files.values()), tuple(dict.fromkeys(skipped)))
 
 
@@ -47,13 +53,9 @@ def _expand(argument: str) -> Found:
     path = Path(argument)
     if path.is_dir():
         return _from_folder(path)
-    if os.path.lexists(path):
-        return Found((path,), ())
-    if glob.has_magic(argument):
+    if glob.has_magic(argument) and not os.path.lexists(path):
         return _from_pattern(argument)
-    raise ImgclfError(
-        f"{argument}: no such file or folder", hint="give image files, folders, or patterns such as '*.png'"
-    )
+    return Found((path,), ())
 
 
 def _from_pattern(pattern: str) -> Found:
