@@ -17,10 +17,11 @@ from imgclf.datasets.rounded import rounded
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.images.perceptual import Likeness
-from imgclf.loading import load_splits
+from imgclf.loading import load_splits, say_undrawable
 from imgclf.runs.files import write_whole
 from imgclf.screen import Screen, Silent
 from imgclf.show_data import pictures_folder, splits_by_name
+from imgclf.texts import few
 
 IMBALANCED = 3  # a class with so many times the images of another is worth a warning
 DRAWN_PAIRS = 24
@@ -61,6 +62,7 @@ def check_data(
     pairs = _pairs(data, groups, near)
     if pairs:
         path = pictures_folder(save, loaded.name) / "pairs.png"
+        say_undrawable(data.loaded.targets, screen.say)
         write_whole(path, _drawn(data, pairs))
         found["picture"] = str(path)
     return found
@@ -222,7 +224,7 @@ def _count(things: list[Any], name: str) -> str:
 def _target_warnings(target: dict[str, Any]) -> Iterator[str]:
     for split, names in target["without_images"].items():
         if names:
-            yield f"{target['name']}: {_few(names)} without an image in the {_split_text(split)}"
+            yield f"{target['name']}: {_classes(names)} without an image in the {_split_text(split)}"
     largest, smallest = target["largest"], target["smallest"]
     if largest["images"] >= IMBALANCED * smallest["images"]:
         yield (
@@ -236,9 +238,8 @@ def _split_text(split: str) -> str:
     return {"train": "training split: nothing can be learnt of that"}.get(split, f"{split} split")
 
 
-def _few(names: list[str], most: int = 8) -> str:
-    told = ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
-    return f"class {told}" if len(names) == 1 else f"{len(names):,} classes ({told})"
+def _classes(names: list[str]) -> str:
+    return f"class {names[0]}" if len(names) == 1 else f"{len(names):,} classes ({few(names, 8)})"
 
 
 @dataclass(frozen=True)

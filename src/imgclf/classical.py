@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,22 +21,14 @@ from imgclf.runs.folder import RunFolder
 from imgclf.training.loop import AS_STORED, Images, Outcome, Stored, Task
 from imgclf.training.precision import computing_in
 
-if TYPE_CHECKING:
-    import keras
 
-
-@dataclass(frozen=True)
-class FittedTask:
-    """What came of it: the task with the whole network, and the outcome."""
-
-    task: Task
-    outcome: Outcome
-
-
-def fit_classical(task: Task, experiment: Experiment, target: str, run: RunFolder, recorder: Recorder) -> FittedTask:
+def fit_classical(
+    task: Task, experiment: Experiment, target: str, run: RunFolder, recorder: Recorder
+) -> tuple[Task, Outcome]:
     """Fit the head on the features of the training images, and scale its outputs on those of the validation images.
 
-    ``target`` is the name of the only one. The run's experiment is written anew, now that the head's size is known.
+    Returns the task with the whole network, and the outcome. ``target`` is the name of the only one. The run's
+    experiment is written anew, now that the head's size is known.
     """
     head, seen, name = experiment.model.head, _features(task), head_name(target)
     assert isinstance(head, ClassicalHead)
@@ -51,7 +42,7 @@ def fit_classical(task: Task, experiment: Experiment, target: str, run: RunFolde
     outcome = Outcome(history=[_row(task, seen)])
     recorder.measured(outcome.history[0], task.model)
     recorder.save_last(task.model)
-    return FittedTask(task, outcome)
+    return task, outcome
 
 
 def _features(task: Task) -> Stored:
@@ -59,7 +50,9 @@ def _features(task: Task) -> Stored:
     if 0 in task.stored:
         return task.stored[0]
     forward = Forward(task.body, task.preprocessing.apply)
-    validation = task.validation and Images(_InMemory(forward.logits(task.validation.pixels)[0]), task.validation.labels)
+    validation = task.validation and Images(
+        _InMemory(forward.logits(task.validation.pixels)[0]), task.validation.labels
+    )
     return Stored(Images(_InMemory(forward.logits(task.train.pixels)[0]), task.train.labels), validation)
 
 

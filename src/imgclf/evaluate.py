@@ -22,9 +22,10 @@ from imgclf.evaluation.settings import EvaluationSettings, averaging_text
 from imgclf.evaluation_files import Evaluation, TargetEvaluation, suffix_of, write_evaluation
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import load_splits, say_left_out
+from imgclf.loading import loading_once, say_left_out, say_undrawable
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
+from imgclf.texts import few
 from imgclf.trained import Source, find_source, open_trained, recorded_targets
 from imgclf.training.devices import DeviceChoice
 
@@ -59,8 +60,9 @@ def evaluate(
     settings = source.experiment.evaluation
     averaging = averaging_text(settings.test_time_augmentation)
     screen.say(f"evaluating {source.weights} on the {split} split{averaging}")
-    trained = open_trained(source, device, data_dir, screen, calibrated=not calibrate)
-    splits = load_splits(source.experiment, data_dir, screen)
+    load_data = loading_once(source.experiment, data_dir, screen)
+    trained = open_trained(source, device, load_data, screen, calibrated=not calibrate)
+    splits = load_data()
     say_left_out(splits, screen)
     is_same = _is_same_data(source, splits)
     if not is_same:
@@ -73,6 +75,7 @@ def evaluate(
         return evaluation.report
     if samples > len(evaluation.pixels):
         screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.pixels)} images")
+    say_undrawable(splits.targets, screen.say)
     variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("" if is_same else "-other-data")
     write_evaluation(source.run, evaluation, samples, variant)
     suffix = suffix_of(split, variant)
@@ -188,16 +191,12 @@ def _refuse_other_classes(dataset: str, known: Sequence[Target], found: Sequence
     names, found_names = [one.name for one in known], [one.name for one in found]
     if names != found_names:
         raise ImgclfError(
-            f"{dataset}: the data's targets must be those of the run, {_few(names)}; found {_few(found_names)}"
+            f"{dataset}: the data's targets must be those of the run, {few(names)}; found {few(found_names)}"
         )
     for one, other in zip(known, found, strict=True):
         if one.class_names != other.class_names:
             whose = f"classes of {one.name}" if len(known) > 1 else "classes"
             raise ImgclfError(
-                f"{dataset}: the data's {whose} must be those of the run, {_few(one.class_names)}; "
-                f"found {_few(other.class_names)}"
+                f"{dataset}: the data's {whose} must be those of the run, {few(one.class_names)}; "
+                f"found {few(other.class_names)}"
             )
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

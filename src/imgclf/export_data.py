@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Split, Splits
+from imgclf.datasets.base import Split, Splits, Target
 from imgclf.datasets.rows import pieces
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
@@ -41,7 +41,7 @@ class _Writer:
     """Writes arrays, one after the other: ``save`` takes a name, shape, type and the rows, piece by piece."""
 
     save: Callable[[str, tuple[int, ...], np.dtype[Any], Iterator[NDArray[Any]]], None]
-    save_names: Callable[[tuple[str, ...]], None]
+    save_names: Callable[[str, tuple[str, ...]], None]
 
 
 def export_data(
@@ -63,9 +63,6 @@ def export_data(
     if file.exists():
         raise ImgclfError(f"{file}: is there already, and is not written over", hint="Choose another name, or move it.")
     splits = load_splits(load_experiment(config, overrides).experiment, data_dir, screen)
-    if len(splits.targets) > 1:
-        named = ", ".join(target.name for target in splits.targets)
-        raise ImgclfError(f"{config}: must have one label column to be exported; got {named}")
     for note in splits.notes:
         screen.say(f"data    {note}")
     say_left_out(splits, screen)
@@ -74,9 +71,10 @@ def export_data(
     with replacing(file) as temporary, _WRITERS[form](temporary) as writer:
         for name, split in parts.items():
             _write_split(writer, name, split, arrays, screen)
-        writer.save_names(splits.targets[0].class_names)
-    arrays["class_names"] = f"{len(splits.targets[0].class_names)} texts"
-    return Exported(file, arrays, _section(form, file, parts))
+        for name, class_names in _names_arrays(splits.targets).items():
+            writer.save_names(name, class_names)
+            arrays[name] = f"{len(class_names)} texts"
+    return Exported(file, arrays, _section(form, file, parts, splits.targets))
 
 
 def _format_of(file: Path) -> ExportFormat:
@@ -102,11 +100,30 @@ def _write_split(writer: _Writer, name: str, split: Split, arrays: dict[str, str
             yield taken if dtype == np.uint8 else taken.astype(np.float64) / 255
             screen.progress(f"writing {name} images", int(piece[-1]) + 1, count)
 
-    labels = split.labels[:, 0].astype(np.int32)
+    labels = split.labels.astype(np.int32)
+    labels = labels[:, 0] if labels.shape[1] == 1 else labels
     writer.save(f"{name}_images", shape, dtype, images())
     writer.save(f"{name}_labels", labels.shape, labels.dtype, iter([labels]))
-    arrays[f"{name}_images"] = f"{dtype} {' x '.join(f'{side:,}' for side in shape)}"
-    arrays[f"{name}_labels"] = f"{labels.dtype} {count:,}"
+    arrays[f"{name}_images"], arrays[f"{name}_labels"] = (
+        _array_text(dtype, shape),
+        _array_text(labels.dtype, labels.shape),
+    )
+
+
+def _array_text(dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
+    return f"{dtype} {' x '.join(f'{side:,}' for side in shape)}"
+
+
+def _names_arrays(targets: Sequence[Target]) -> dict[str, tuple[str, ...]]:
+    """The class names of each target, by the name of their array. A slash would make a group of it."""
+    if _is_plain(targets):
+        return {"class_names": targets[0].class_names}
+    return {f"class_names_{number}": target.class_names for number, target in enumerate(targets, 1)}
+
+
+def _is_plain(targets: Sequence[Target]) -> bool:
+    """Whether there is but one label column, of the name that it has where none is given."""
+    return [target.name for target in targets] == ["label"]
 
 
 @contextmanager
@@ -121,8 +138,8 @@ def _writing_hdf5(path: Path) -> Iterator[_Writer]:
                 dataset[done : done + len(part)] = part
                 done += len(part)
 
-        def save_names(names: tuple[str, ...]) -> None:
-            file.create_dataset("class_names", data=list(names), dtype=h5py.string_dtype())
+        def save_names(name: str, names: tuple[str, ...]) -> None:
+            file.create_dataset(name, data=list(names), dtype=h5py.string_dtype())
 
         yield _Writer(save, save_names)
 
@@ -139,20 +156,24 @@ def _writing_npz(path: Path) -> Iterator[_Writer]:
                 for part in parts:
                     file.write(np.ascontiguousarray(part).data.cast("B"))
 
-        def save_names(names: tuple[str, ...]) -> None:
+        def save_names(name: str, names: tuple[str, ...]) -> None:
             texts = np.array(names)
-            save("class_names", texts.shape, texts.dtype, iter([texts.view(np.uint8)]))
+            save(name, texts.shape, texts.dtype, iter([texts.view(np.uint8)]))
 
         yield _Writer(save, save_names)
 
 
-def _section(form: ExportFormat, file: Path, parts: dict[str, Split]) -> dict[str, Any]:
+def _section(form: ExportFormat, file: Path, parts: dict[str, Split], targets: Sequence[Target]) -> dict[str, Any]:
     section: dict[str, Any] = {"name": form, "path": str(file)}
     for part in parts:
         section |= {f"{part}_images": f"{part}_images", f"{part}_labels": f"{part}_labels"}
     if "validation" not in parts:
         section["validation_size"] = 0
-    return {"dataset": {**section, "class_names": "class_names"}}
+    names = list(_names_arrays(targets))
+    if _is_plain(targets):
+        return {"dataset": {**section, "class_names": names[0]}}
+    columns = [{"name": target.name, "class_names": name} for target, name in zip(targets, names, strict=True)]
+    return {"dataset": {**section, "label_columns": columns}}
 
 
 _WRITERS = {"hdf5": _writing_hdf5, "npz": _writing_npz}

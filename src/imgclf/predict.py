@@ -21,6 +21,7 @@ from imgclf.images.decode import UnreadableImage, read_picture
 from imgclf.images.fit import ImageFit, fit_image
 from imgclf.images.ink import InkStyle, prepare_ink
 from imgclf.images.resize import to_channels
+from imgclf.loading import loading_once
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
 from imgclf.settings import ImageShape
@@ -143,7 +144,7 @@ def predict(
     newest = run is None and weights is None
     averaging = averaging_text(source.experiment.evaluation.test_time_augmentation)
     screen.say(f"predicting with {source.weights}{', of the newest finished run' if newest else ''}{averaging}")
-    trained = open_trained(source, device, data_dir, screen)
+    trained = open_trained(source, device, loading_once(source.experiment, data_dir, screen), screen)
     if trained.image_shape[2] == 1 and "ink" not in source.record and not as_is:
         screen.say("only a finished run tells whether its images are white ink on black: drawings are just resized")
     results: list[FileResult] = []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imgclf.errors import ImgclfError
 from imgclf.evaluate import SplitName, evaluate
 from imgclf.images.decode import UnreadableImage
+from imgclf.loading import loading_once
 from imgclf.places import runs_folder
 from imgclf.predict import Prediction, only, predict_arrays, predict_files
 from imgclf.runs.folder import read_json
@@ -32,7 +33,8 @@ def load_run(
     TensorFlow is imported here. Raises ImgclfError where there is no such run or its weights don't fit.
     """
     source = find_source(str(run), None, None, runs_folder(runs_dir))
-    return Run(open_trained(source, device, None, Silent()), device)
+    screen = Silent()
+    return Run(open_trained(source, device, loading_once(source.experiment, None, screen), screen), device)
 
 
 class Run:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from imgclf.augmentation.base import AugmentationSettings, augmented_images
 from imgclf.datasets.base import Split, Splits, Target
-from imgclf.datasets.census import bytes_in_memory, class_counts, pixel_statistics
+from imgclf.datasets.census import class_counts, held_bytes, pixel_statistics
 from imgclf.datasets.pieces import image_bytes, spread
 from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
-from imgclf.loading import image_fit, load_splits
+from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
@@ -62,6 +62,7 @@ def show_data(
     counts = {name: class_counts(split, data.targets) for name, split in splits.items()}
     found = _described(loaded, data, splits, counts, screen)
     folder = pictures_folder(save, loaded.name)
+    say_undrawable(data.targets, screen.say)
     pictures = _pictures(data, counts)
     if augmented:
         pictures["augmented.png"] = lambda: _augmented(loaded.experiment, augmentations, data, epoch)
@@ -129,15 +130,17 @@ def _target(target: Target, column: int, counts: dict[str, list[NDArray[np.int64
 
 
 def _needed(experiment: Experiment, splits: dict[str, Split]) -> dict[str, Any]:
-    """What training needs for images: bytes of a batch, and of the pixels that lie in memory for as long as it runs."""
+    """What training needs for images: bytes of a batch, and of the pixels that it keeps for as long as it runs."""
     shape = experiment.preprocessing.output_shape(splits["train"].pixels.image_shape)
+    held = held_bytes([split.pixels for split in splits.values()])
     batch = max(stage.batch_size for stage in experiment.training.resolved_stages())
     return {
         "image_shape": list(shape),
         "batch_size": batch,
         "batch_bytes": batch * prod(shape) * splits["train"].pixels.dtype.itemsize,
         "batch_bytes_in_the_model": batch * prod(shape) * MODEL_BYTES,
-        "bytes_in_memory": bytes_in_memory([split.pixels for split in splits.values()]),
+        "bytes_in_memory": held.in_memory,
+        "bytes_mapped": held.mapped,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from imgclf.loading import loading_once
 from imgclf.models.cost import multiply_adds
 from imgclf.places import runs_folder
 from imgclf.screen import Screen, Silent
@@ -39,7 +40,7 @@ def time_model(
     screen = screen or Silent()
     source = find_source(run, None, None, runs_folder(runs_dir))
     screen.say(f"timing {source.weights}")
-    trained = open_trained(source, device, None, screen)
+    trained = open_trained(source, device, loading_once(source.experiment, None, screen), screen)
     shape, batch_size = trained.image_shape, trained.forward.batch_images
     images = np.random.default_rng(0).integers(0, 256, (batch_size, *shape), np.uint8)
     # One image first: the first shape that the pass is compiled for is fixed, as in `predict` of one file.

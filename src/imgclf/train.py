@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgclf.classical import fit_classical
 from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.rounded import rounded
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split
-from imgclf.evaluation.diagnosis import Diagnosis, diagnose
+from imgclf.evaluation.diagnosis import Diagnosis, diagnose, of_a_fit_at_once
 from imgclf.evaluation.settings import EvaluationSettings
 from imgclf.evaluation_files import write_evaluation
 from imgclf.experiment.load import LoadedExperiment, load_experiment
@@ -25,7 +26,8 @@ from imgclf.experiment.schema import Experiment, class_problems, schedule_proble
 from imgclf.features import with_stored_features
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import image_fit, load_splits
+from imgclf.loading import image_fit, load_splits, say_undrawable
+from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model, cut
 from imgclf.opening import now, say_start, stage_texts, write_start
@@ -97,15 +99,19 @@ def train(
         if pretrained:
             recorder.say(f"weights {pretrained.text()}")
             run.update(pretrained=pretrained.to_json())
+        say_undrawable(splits.targets, recorder.say)
         run.write_metrics([])
         fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
         preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)
         task = _task(experiment, splits, devices, model, fitting, preprocessing)
         training_started = time.monotonic()
         task = with_stored_features(task, experiment, splits, recorder, screen)
-        outcome = fit(task, recorder)
+        if isinstance(experiment.model.head, ClassicalHead):
+            task, outcome = fit_classical(task, experiment, splits.targets[0].name, run, recorder)
+        else:
+            outcome = fit(task, recorder)
         run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
-        recorder.draw_graph(model)
+        recorder.draw_graph(task.model)
         _refuse_not_finite(outcome, run)
         report, diagnosis = _finish(run, task, experiment.evaluation, splits, fitting, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
@@ -270,7 +276,7 @@ def _finish(
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     chance = float(np.mean([1 / len(target.class_names) for target in splits.targets]))
-    diagnosis = diagnose(outcome.history, chance, stopped_early=bool(outcome.stopped))
+    diagnosis = _diagnose(outcome, chance)
     run.update(
         ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,
@@ -280,6 +286,12 @@ def _finish(
         diagnosis={"kind": diagnosis.kind, "seen": diagnosis.seen, "advice": diagnosis.advice},
     )
     return evaluation.report, diagnosis
+
+
+def _diagnose(outcome: Outcome, chance: float) -> Diagnosis:
+    if outcome.history and outcome.history[0]["learning_rate"] is None:
+        return of_a_fit_at_once(outcome.history[0])
+    return diagnose(outcome.history, chance, stopped_early=bool(outcome.stopped))
 
 
 def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, dict[str, list[str]]]:

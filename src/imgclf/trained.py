@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgclf.datasets.base import Target
+from imgclf.datasets.base import Splits, Target
 from imgclf.datasets.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
-from imgclf.loading import image_fit, load_splits
+from imgclf.loading import image_fit
 from imgclf.models.heads import build_model
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
@@ -93,11 +93,17 @@ def find_source(run: str | None, weights: Path | None, config: str | None, runs_
 
 
 def open_trained(
-    source: Source, device: DeviceChoice | None, data_dir: str | Path | None, screen: Screen, *, calibrated: bool = True
+    source: Source,
+    device: DeviceChoice | None,
+    load_data: Callable[[], Splits],
+    screen: Screen,
+    *,
+    calibrated: bool = True,
 ) -> Trained:
     """The model of ``source``, rebuilt from its experiment, with its weights, on this machine's device.
 
-    Device and threads of the training don't bind: a run works wherever it is copied. The temperatures that were
+    Device and threads of the training don't bind: a run works wherever it is copied. ``load_data`` is called only for
+    weights without a run, where shape, classes or preprocessing are known from nowhere else. The temperatures that were
     fitted for these weights come with them, unless they are not to be ``calibrated``. Raises ImgclfError where the
     weights don't fit.
     """
@@ -109,13 +115,13 @@ def open_trained(
         screen.say(f"trained on {trained_on}, used on {devices.kind}: digits may differ in the last places")
     if experiment.runtime.deterministic:
         make_deterministic(devices)
-    shape, targets = _shape_and_targets(source, data_dir, screen)
+    shape, targets = _shape_and_targets(source, load_data)
     classes = {target.name: len(target.class_names) for target in targets}
     image_shape = experiment.preprocessing.output_shape(shape)
     with computing_in(experiment.training.precision):
         model = build_model(experiment.model, image_shape, classes)
     load_weights(model, source.weights)
-    preprocessing = _preprocessing(source, image_shape, data_dir, screen)
+    preprocessing = _preprocessing(source, image_shape, load_data, screen)
     forward = Forward(model, preprocessing.apply, experiment.evaluation.test_time_augmentation)
     temperatures = _temperatures(source, targets, screen) if calibrated else {}
     return Trained(source, targets, image_shape, devices, model, forward, temperatures)
@@ -143,7 +149,7 @@ def _temperatures(source: Source, targets: tuple[Target, ...], screen: Screen) -
 
 
 def _preprocessing(
-    source: Source, image_shape: ImageShape, data_dir: str | Path | None, screen: Screen
+    source: Source, image_shape: ImageShape, load_data: Callable[[], Splits], screen: Screen
 ) -> Preprocessing:
     """The preprocessing as the run stored it; of weights without a run, fitted anew, which the user is told."""
     settings = source.experiment.preprocessing
@@ -153,7 +159,7 @@ def _preprocessing(
     if source.run is not None:
         recorded = source.record.get("preprocessing") or {}
         return Preprocessing(settings, load_arrays(source.run.preprocessing, arrays, recorded.get("sha256")))
-    train = load_splits(source.experiment, data_dir, screen).train
+    train = load_data().train
     pixels = shaped(train.pixels, image_fit(settings).completed(image_shape))
     fitted = fit_preprocessing(settings, pixels, image_shape, screen.progress)
     screen.say(
@@ -192,9 +198,7 @@ def _kind_of_training(record: dict[str, Any]) -> str:
     return "gpu" if any("GPU" in name for name in record["devices"]) else "cpu"
 
 
-def _shape_and_targets(
-    source: Source, data_dir: str | Path | None, screen: Screen
-) -> tuple[ImageShape, tuple[Target, ...]]:
+def _shape_and_targets(source: Source, load_data: Callable[[], Splits]) -> tuple[ImageShape, tuple[Target, ...]]:
     if source.record:
         height, width, channels = source.record["data"]["image_shape"]
         return (height, width, channels), recorded_targets(source.record)
@@ -202,5 +206,5 @@ def _shape_and_targets(
     shape, targets = dataset.known_shape(), dataset.known_targets()
     if shape is not None and targets is not None:
         return shape, targets
-    splits = load_splits(source.experiment, data_dir, screen)
+    splits = load_data()
     return splits.train.pixels.image_shape, splits.targets

@@ -16,8 +16,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgclf.cli.data.texts import bytes_text
-
 Imgclf = Callable[..., Any]
 STAGES = "training.stages=[{epochs: 1, augmentation: [{name: shift, pixels: 2}]}, {epochs: 1, augmentation: []}]"
 PNG = b"\x89PNG"
@@ -154,6 +152,7 @@ def test_show_counts_classes_and_measures_pixels(imgclf: Imgclf, files: Files) -
     assert found["pixels"]["mean"] == pytest.approx([files.train.mean()])
     assert found["pixels"]["deviation"] == pytest.approx([files.train.std()])
     assert found["training"]["bytes_in_memory"] == 120 * 784
+    assert found["training"]["bytes_mapped"] == 0
     assert found["training"]["batch_bytes_in_the_model"] == found["training"]["batch_size"] * 784 * 4
     assert [Path(path).name for path in found["pictures"]] == ["classes.png", "samples.png"]
     assert all(Path(path).read_bytes().startswith(PNG) for path in found["pictures"])
@@ -209,13 +208,6 @@ def test_a_folder_that_cannot_be_written_is_told(imgclf: Imgclf) -> None:
     answer = imgclf("data", "show", "lenet_digits", "--save", "/proc/none")
     assert answer.status == 1
     assert "can't be written" in answer.err
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (47_040_000, "47.0 MB"), (1.5e15, "1,500.0 TB")]
-)
-def test_bytes_have_a_unit_that_keeps_them_short(count: float, text: str) -> None:
-    assert bytes_text(count) == text
 
 
 @pytest.mark.slow  # imports TensorFlow, and draws a picture of 48 images

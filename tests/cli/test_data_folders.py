@@ -73,6 +73,33 @@ def test_a_check_tells_rows_without_a_label_from_unreadable_files(
     assert "unlabelled" in imgclf("data", "show", config, "--save", tmp_path / "pictures").out
 
 
+def test_the_file_of_labels_is_not_told_as_passed_over(
+    imgclf: Imgclf, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    rows = [f"{path.name},{path.name[:3]}" for path in photos.glob("*.png")]
+    (photos / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    config = tmp_path / "photos.yaml"
+    config.write_text(f"dataset: {{name: image_folder, path: {photos}, csv: labels.csv}}\nmodel: perceptron\n")
+    assert "passed over" not in imgclf("data", "show", config, "--save", tmp_path / "pictures").out
+    (photos / "notes.csv").touch()
+    shown = imgclf("data", "show", config, "--save", tmp_path / "pictures")
+    assert "1 no image by name and content (notes.csv)" in shown.out
+
+
+def test_characters_that_no_font_has_are_told_once(
+    imgclf: Imgclf, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    for path in sorted(photos.glob("dog*")):
+        path.rename(photos / path.name.replace("dog", "dog \U00012000"))  # cuneiform
+    config = tmp_path / "photos.yaml"
+    config.write_text(f"dataset: {{name: image_folder, path: {photos}, validation_size: 0}}\nmodel: perceptron\n")
+    shown = imgclf("data", "show", config, "--save", tmp_path / "pictures")
+    assert shown.status == 0
+    assert shown.err.count("pictures show boxes for \U00012000: no font here has them") == 1
+
+
 def test_the_cache_is_listed_and_cleared(
     imgclf: Imgclf, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from imgclf.datasets import DatasetUnion
-from imgclf.datasets.base import DataPlaces, Split, Splits
+from imgclf.datasets.base import DataPlaces, Split, Splits, Target
 from imgclf.errors import ImgclfError
 
 NUMBERS = np.random.default_rng(0)
@@ -323,10 +324,10 @@ def test_hdf5_reads_only_what_lies_in_the_file_itself(tmp_path: Path, kind: str,
 
 
 def test_a_stored_npz_is_mapped_and_a_cut_one_refused(tmp_path: Path) -> None:
-    from imgclf.datasets.npz_rows import open_npz_rows
+    from imgclf.datasets.npz_rows import NpzArrays
 
     np.savez(tmp_path / "a.npz", train_images=np.repeat(IMAGES, 10, axis=0), train_labels=LABELS)
-    rows = open_npz_rows(tmp_path / "a.npz", "train_images")
+    rows = NpzArrays(tmp_path / "a.npz").rows("train_images")
     base = rows.array  # type: ignore[attr-defined]
     while base.base is not None and not isinstance(base, np.memmap):
         base = base.base
@@ -334,7 +335,7 @@ def test_a_stored_npz_is_mapped_and_a_cut_one_refused(tmp_path: Path) -> None:
     content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(content.replace(b"(1200, 6, 5, 1)", b"(1200, 9, 5, 1)"))
     with pytest.raises(ImgclfError, match=r"train_images: must have 54,128 bytes, as its header declares; got 36,128"):
-        open_npz_rows(tmp_path / "a.npz", "train_images")
+        NpzArrays(tmp_path / "a.npz").rows("train_images")
 
 
 def test_a_float_export_gives_back_every_float32(tmp_path: Path) -> None:
@@ -349,3 +350,81 @@ def test_a_data_set_that_holds_nothing_is_refused(tmp_path: Path) -> None:
     write_hdf5(tmp_path / "a.h5", train_images=h5py.Empty("u1"), train_labels=LABELS)
     with pytest.raises(ImgclfError, match=r"a.h5: train_images: holds nothing"):
         load_section({"name": "hdf5", "path": str(tmp_path / "a.h5")})
+
+
+def is_closed(path: Path) -> bool:
+    """Whether HDF5 lets a file be written, which it does not while this process reads it."""
+    try:
+        h5py.File(path, "r+").close()
+    except OSError:
+        return False
+    return True
+
+
+ALL_ARRAYS = {"train_images": IMAGES, "train_labels": LABELS, "x": OTHER_IMAGES, "y": OTHER_LABELS}
+
+
+def test_a_file_whose_images_are_mapped_is_closed_once_it_is_loaded(tmp_path: Path) -> None:
+    splits = load(tmp_path, write_hdf5, {"test_images": "x", "test_labels": "y"}, **ALL_ARRAYS)
+    assert is_closed(tmp_path / "arrays.h5")
+    assert np.array_equal(images_of(splits.load_test()), OTHER_IMAGES)
+
+
+def test_a_file_in_chunks_is_closed_with_the_last_of_its_images(tmp_path: Path) -> None:
+    splits = load(tmp_path, write_hdf5_in_chunks, {"test_images": "x", "test_labels": "y"}, **ALL_ARRAYS)
+    test = splits.load_test()
+    del splits
+    gc.collect()
+    assert not is_closed(tmp_path / "arrays.h5")
+    assert np.array_equal(images_of(test), OTHER_IMAGES)
+    del test
+    gc.collect()
+    assert is_closed(tmp_path / "arrays.h5")
+
+
+def test_a_file_that_is_refused_is_closed_while_its_error_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImgclfError, match="one label an image") as error:
+        load(tmp_path, write_hdf5_in_chunks, train_images=IMAGES, train_labels=LABELS[:-1])
+    assert error.value.__traceback__ is not None
+    assert is_closed(tmp_path / "arrays.h5")
+
+
+COLUMNS = np.stack([np.arange(120) % 3, np.arange(120) // 2 % 2], axis=1)
+BOTH = ({"name": "kind", "class_names": ("cat", "dog", "cow")}, {"name": "in/out"})
+
+
+@every_format
+def test_label_columns_are_targets_of_their_own(tmp_path: Path, write: Write) -> None:
+    settings = {"label_columns": BOTH, "validation_size": 0, "test_size": 20}
+    splits = load(tmp_path, write, settings, train_images=IMAGES, train_labels=COLUMNS)
+    assert splits.targets == (Target("kind", ("cat", "dog", "cow")), Target("in/out", ("0", "1")))
+    assert splits.notes[1] == "class_names of in/out are not given: the classes are 0 to 1, by the training labels"
+    for split in (splits.train, splits.load_test()):
+        places = [np.flatnonzero((image == IMAGES).all(axis=(1, 2, 3)))[0] for image in images_of(split)]
+        assert np.array_equal(split.labels, COLUMNS[places])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (COLUMNS[:, 0], r"numbers of shape \(images, 2\)"),
+        (np.eye(3)[COLUMNS[:, 0]], r"numbers of shape \(images, 2\)"),
+        (COLUMNS + np.array([0, 0.5]), "whole numbers"),
+        (COLUMNS + np.array([1, 0]), "whole numbers from 0 to 2; got 3 at position 2"),
+        (COLUMNS[:-1], "one label an image; got 119 for 120 images"),
+    ],
+)
+def test_labels_that_are_not_those_of_the_columns_are_refused(
+    tmp_path: Path, labels: NDArray[Any], message: str
+) -> None:
+    with pytest.raises(ImgclfError, match=message):
+        load(tmp_path, write_npz, {"label_columns": BOTH}, train_images=IMAGES, train_labels=labels)
+
+
+def test_class_names_stand_in_each_column_and_columns_differ() -> None:
+    section = {"name": "npz", "path": "a.npz"}
+    adapter: TypeAdapter[Any] = TypeAdapter(DatasetUnion)
+    with pytest.raises(ValidationError, match="must be given in each of label_columns instead"):
+        adapter.validate_python(section | {"label_columns": BOTH, "class_names": "names"})
+    with pytest.raises(ValidationError, match="must have different names; got 'kind' twice"):
+        adapter.validate_python(section | {"label_columns": (BOTH[0], BOTH[0])})

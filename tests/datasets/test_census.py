@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels, SelectedPixels, Split, Target
-from imgclf.datasets.census import bytes_in_memory, class_counts, pixel_statistics
+from imgclf.datasets.census import HeldBytes, class_counts, held_bytes, pixel_statistics
 from imgclf.datasets.joined import JoinedPixels
 from imgclf.datasets.pieces import PIECE_BYTES, image_bytes, pieces, spread
+from imgclf.datasets.rounded import RoundedPixels
 from imgclf.datasets.rows import ArrayRows, RowPixels
 from imgclf.datasets.shaped import ShapedPixels
 from imgclf.images.fit import ImageFit
@@ -73,7 +74,7 @@ def test_classes_are_counted_for_each_target() -> None:
     assert [count.tolist() for count in counts] == [[2, 1], [1, 0, 2, 0]]
 
 
-def test_memory_is_that_of_arrays_once_and_not_of_mapped_files(tmp_path: Path) -> None:
+def test_an_array_counts_once_and_one_that_is_mapped_for_itself(tmp_path: Path) -> None:
     array = np.zeros((10, 4, 4, 1), np.uint8)
     path = tmp_path / "images.npy"
     np.save(path, array)
@@ -84,4 +85,5 @@ def test_memory_is_that_of_arrays_once_and_not_of_mapped_files(tmp_path: Path) -
         ShapedPixels(SelectedPixels(whole, np.arange(5, 10)), (8, 8, 1), ImageFit((8, 8))),
     ]
     rows = RowPixels(ArrayRows(np.zeros((3, 16), np.uint8), "rows"), (4, 4, 1))
-    assert bytes_in_memory([*parts, JoinedPixels([mapped, rows])]) == 10 * 16 + 3 * 16
+    held = held_bytes([*parts, RoundedPixels(JoinedPixels([mapped, rows]))])
+    assert held == HeldBytes(in_memory=10 * 16 + 3 * 16, mapped=10 * 16)

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from imgclf.datasets import DatasetUnion
+from imgclf.datasets import DatasetUnion, publications
 from imgclf.datasets.digits import Digits
 from imgclf.datasets.fashion_mnist import FashionMnist
 from imgclf.datasets.mnist import Mnist
@@ -37,3 +37,13 @@ def test_importing_the_list_imports_nothing_heavy() -> None:
     code = f"import sys, imgclf.datasets; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_downloaded_is_what_the_settings_say() -> None:
+    assert {name: one.by_class for name, one in publications().items()} == {
+        "mnist": False,
+        "fashion_mnist": False,
+        "cifar10": False,
+        "cifar100": False,
+        "quickdraw": True,
+    }

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgclf.datasets.download import Download, PublishedFile, download_files, download_unpublished
+from imgclf.datasets.download import Download, download_files, download_unpublished
+from imgclf.datasets.whereabouts import PublishedFile
 from imgclf.errors import WorkFailed
 
 CONTENT = {f"file{i}.gz": np.random.default_rng(i).integers(0, 9, 300_000, np.uint8).tobytes() for i in range(2)}

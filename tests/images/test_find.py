@@ -12,7 +12,17 @@ from imgclf.images.find import image_files
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("10.png", "2.PNG", "1.jpg", "notes.txt", ".hidden.png", "sub/3.gif", "sub/deep/4.webp", ".git/5.png"):
+    for name in (
+        "10.png",
+        "2.PNG",
+        "1.jpg",
+        "notes.txt",
+        ".hidden.png",
+        "Thumbs.db",
+        "sub/3.gif",
+        "sub/deep/4.webp",
+        ".git/5.png",
+    ):
         file = tmp_path / "pictures" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
@@ -30,8 +40,9 @@ def test_a_folder_gives_its_images_in_natural_order_and_names_what_it_left_out()
     assert _names(found.files) == ["1.jpg", "2.PNG", "10.png", "3.gif", "4.webp"]
     assert {path.name: reason for path, reason in found.skipped} == {
         "notes.txt": "no image by name and content",
-        ".hidden.png": "hidden file",
-        ".git": "hidden folder",
+        ".hidden.png": "hidden",
+        ".git": "hidden",
+        "Thumbs.db": "hidden",
     }
 
 
@@ -92,11 +103,18 @@ def test_links_that_lead_back_end(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("argument", ["missing.png", "pictures/*.bmp", "missing/*.png", "pictures/not**.png"])
+@pytest.mark.parametrize("argument", ["pictures/*.bmp", "missing/*.png", "pictures/not**.png"])
 def test_an_argument_that_matches_nothing_is_named(argument: str) -> None:
     with pytest.raises(ImgclfError) as caught:
         image_files(["pictures/1.jpg", argument])
     assert str(caught.value).startswith(f"{argument}: ")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_named_file_that_is_missing_is_left_to_its_reader_unless_there_is_nothing_else() -> None:
+    assert image_files(["missing.png", "pictures/1.jpg"]).files == (Path("missing.png"), Path("pictures/1.jpg"))
+    with pytest.raises(ImgclfError, match=r"missing\.png: no such file or folder"):
+        image_files(["missing.png", "missing too.png"])
 
 
 def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from imgclf.datasets.base import Split
 from imgclf.datasets.split import fingerprint
@@ -42,6 +43,35 @@ def test_the_printed_section_loads_the_same_splits_back(tmp_path: Path, imgclf: 
         assert split is not None
         assert fingerprint(written) == fingerprint(split)
     assert "train_images       uint8 1,294 x 8 x 8 x 1" in done.out
+
+
+@pytest.mark.parametrize("columns", [("colour", "shape of it/2"), ("colour",)])
+@pytest.mark.parametrize("name", ["shapes.h5", "shapes.npz"])
+def test_every_label_column_comes_back(
+    tmp_path: Path, imgclf: Imgclf, monkeypatch: pytest.MonkeyPatch, name: str, columns: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    numbers = np.random.default_rng(0)
+    rows = [("file", *columns)]
+    for number in range(40):
+        Image.fromarray(numbers.integers(0, 256, (6, 6, 3), np.uint8)).save(tmp_path / f"{number}.png")
+        rows.append(
+            (f"{number}.png", *(("blau", "grün", "红")[number % 3], ("disc", "square")[number % 2])[: len(columns)])
+        )
+    (tmp_path / "labels.csv").write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")
+    section = {"name": "image_folder", "path": str(tmp_path), "csv": "labels.csv", "label_columns": list(columns)}
+    config = write_config(tmp_path / "shapes.yaml", section)
+    done = imgclf("data", "export", config, tmp_path / name)
+    assert done.status == 0, done.err
+    back = write_config(tmp_path / "back.yaml", yaml.safe_load(done.out[done.out.index("dataset:") :])["dataset"])
+    experiments = [load_experiment(str(path), ()).experiment for path in (config, back)]
+    loaded = [load_splits(experiment, None, Silent()) for experiment in experiments]
+    assert loaded[1].targets == loaded[0].targets
+    assert [target.name for target in loaded[1].targets] == list(columns)
+    for written, split in zip(splits_of(config), splits_of(back), strict=True):
+        assert written is not None
+        assert split is not None
+        assert fingerprint(written) == fingerprint(split)
 
 
 def test_others_can_read_the_arrays(tmp_path: Path, imgclf: Imgclf) -> None:
@@ -88,6 +118,14 @@ def test_download_wants_classes_for_quickdraw_and_for_nothing_else(tmp_path: Pat
     assert (done.status, "quickdraw needs --classes" in done.err) == (2, True)
     done = imgclf("data", "download", "mnist", "--classes", "3", "--data-dir", tmp_path)
     assert (done.status, "mnist has no --classes" in done.err) == (2, True)
+
+
+def test_download_knows_what_it_can_fetch(tmp_path: Path, imgclf: Imgclf) -> None:
+    done = imgclf("data", "download", "digits", "--data-dir", tmp_path)
+    assert done.status == 2
+    assert "digits: is no data set that is downloaded" in done.err
+    assert "hint: There are: mnist, fashion_mnist, cifar10, cifar100, quickdraw." in done.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_download_names_what_is_there(tmp_path: Path, imgclf: Imgclf) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from imgclf.evaluate import evaluate
+from imgclf.screen import Silent
 
 Imgclf = Callable[..., Any]
 
@@ -75,3 +79,32 @@ def test_a_folder_is_trained_evaluated_and_predicted_from(
     renamed = imgclf("evaluate", run)
     assert renamed.status == 2
     assert "classes must be those of the run, blue, red; found cyan, red" in renamed.err
+
+
+class Decodings(Silent):
+    """Counts how often image files were decoded to the last."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def progress(self, what: str, done: int, total: int, detail: str = "") -> None:  # noqa: ARG002 (as of Screen)
+        self.count += what == "decoding image files" and done == total
+
+
+@pytest.mark.slow  # trains a network
+def test_weights_without_a_run_load_their_data_once(
+    imgclf: Imgclf, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no-folder").touch()
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "no-folder"))  # nothing decoded can be kept
+    config, runs = tmp_path / "photos.yaml", tmp_path / "runs"
+    config.write_text(
+        CONFIG.format(folder=folder).replace("\n  size: 16\n", "\n  size: 16\n  normalization: featurewise\n")
+    )
+    trained = imgclf("train", config, "--runs-dir", runs, "--json")
+    assert trained.status == 0, trained.err
+    weights = shutil.copy(next(runs.iterdir()) / "weights" / "last.weights.h5", tmp_path / "alone.weights.h5")
+    screen = Decodings()
+    report = evaluate(weights=weights, config=str(config), screen=screen)
+    assert screen.count == 1
+    assert report["accuracy"] == json.loads(trained.out)["accuracy"]

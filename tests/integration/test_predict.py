@@ -27,6 +27,7 @@ from imgclf.errors import ImgclfError
 from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA
 from imgclf.evaluation.metrics import probabilities
+from imgclf.loading import loading_once
 from imgclf.predict import FileResult, Prediction, predict, predict_files
 from imgclf.screen import Silent
 from imgclf.trained import Trained, find_source, open_trained
@@ -39,7 +40,8 @@ PLACES = DataPlaces(Path("no-data"))
 
 @pytest.fixture(scope="module")
 def trained(trained_run: TrainingResult) -> Trained:
-    return open_trained(find_source(str(trained_run.run.path), None, None, Path()), None, PLACES, Silent())
+    source = find_source(str(trained_run.run.path), None, None, Path())
+    return open_trained(source, None, loading_once(source.experiment, None, Silent()), Silent())
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +230,30 @@ def test_the_json_is_what_the_schema_says(trained_run: TrainingResult, capfd: py
     assert answer[0]["label"] == answer[0]["top"][0]["label"] == "0"
     assert len(answer[0]["top"]) == 2
     assert answer[1] == {"file": "broken.png", "error": "empty file"}
+
+
+@pytest.mark.usefixtures("here")
+def test_the_other_files_are_labelled_where_one_is_missing(
+    trained_run: TrainingResult, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert command(trained_run, "zero.png", "missing.png", "one.png") == 1
+    shown = capfd.readouterr()
+    assert [line.split(" (")[0] for line in shown.out.splitlines()] == ["zero.png: 0", "one.png: 1"]
+    assert "error: missing.png: cannot be opened: No such file or directory\n" in shown.err
+    assert shown.err.endswith("1 of 3 files could not be read\n")
+
+
+def test_folders_that_are_made_for_a_table_or_pictures_are_told(
+    trained_run: TrainingResult, here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["one.png", "--csv", "new/deep/table.csv", "--save", "pictures"]
+    assert command(trained_run, *arguments) == 0
+    told = capfd.readouterr().err
+    assert "the table is in new/deep/table.csv; the folder new/deep is new\n" in told
+    assert "labelled images are in pictures; the folder pictures is new\n" in told
+    assert (here / "new" / "deep" / "table.csv").is_file()
+    assert command(trained_run, *arguments) == 0
+    assert "is new" not in capfd.readouterr().err
 
 
 def test_the_table_has_a_column_a_class_and_no_formulas(

@@ -100,4 +100,4 @@ def test_the_limit_lets_small_colour_images_through_and_names_the_memory_of_larg
     problem = zca.problem((150, 150, 3))
     assert problem is not None
     assert "67,500 numbers each, and at most 4,096 are whitened" in problem
-    assert f"{67_500**2 * 4 / 2**30:.1f} GiB in the run" in problem
+    assert f"{67_500**2 * 4 / 1e9:.1f} GB in the run" in problem

@@ -12,6 +12,7 @@ import typer
 
 from imgclf.cli.options import DataDir, Debug, DeviceOption, Json, RunsDir, Set
 from imgclf.errors import ImgclfError, WorkFailed, printable
+from imgclf.texts import shape_text
 
 if TYPE_CHECKING:
     import keras
@@ -73,7 +74,7 @@ def show_model(
     with Terminal().working(debug) as screen:
         network, layers = _build(found)
         if diagram is not None:
-            _draw(diagram, layers, f"{name}, {_shape_text(found.image_shape)}")
+            _draw(diagram, layers, f"{name}, {shape_text(found.image_shape)}")
             screen.say(f"the diagram is in {diagram}")
     described = _describe(found, network, layers)
     if json:
@@ -245,7 +246,7 @@ def _print(described: dict[str, Any]) -> None:
     for note in described["notes"]:
         print_text(note, "  ")
     classes = " + ".join(map(str, described["classes"].values()))
-    print(f"\nlayers for images of {_shape_text(described['image_shape'])}, {classes} classes")
+    print(f"\nlayers for images of {shape_text(described['image_shape'])}, {classes} classes")
     _print_layers(described["layers"])
     _print_totals(described)
 
@@ -259,7 +260,7 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
             [
                 layer["name"],
                 layer["kind"],
-                _shape_text(layer["output_shape"]),
+                shape_text(layer["output_shape"]),
                 f"{layer['multiply_adds']:,}",
                 f"{layer['parameters']:,}",
             ]
@@ -270,12 +271,12 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
 
 
 def _print_totals(described: dict[str, Any]) -> None:
-    from imgclf.cli.data.texts import bytes_text
     from imgclf.cli.tables import print_text
+    from imgclf.texts import size_text
 
     print(f"\n{described['parameters']:,} parameters, {described['trainable_parameters']:,} of them trainable")
     print(f"{described['multiply_adds']:,} multiply-adds an image")
-    parameters, activations = (bytes_text(described[f"{what}_bytes"]) for what in ("parameter", "activation"))
+    parameters, activations = (size_text(described[f"{what}_bytes"]) for what in ("parameter", "activation"))
     print_text(f"{parameters} of parameters, as float32")
     print_text(f"{activations} of activations an image, as float32: the outputs of all layers, which training keeps")
 
@@ -294,10 +295,6 @@ def _value_text(value: Any) -> str:
     import json
 
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _shape_text(shape: Any) -> str:
-    return "x".join("?" if size is None else str(size) for size in shape)
 
 
 def _print_json(value: Any) -> None:

@@ -78,10 +78,13 @@ def predict(
         )
     _print(predictions, json, csv_file)
     if save:
+        from imgclf.loading import say_undrawable
         from imgclf.prediction_files import save_pictures
 
+        made = _made(Path(save))
+        say_undrawable(predictions.targets, _say)
         save_pictures(predictions.results, Path(save))
-        _say(f"labelled images are in {save}")
+        _say(f"labelled images are in {save}{made}")
     _end(predictions.results)
 
 
@@ -109,7 +112,7 @@ def _answer_text(answer: Answer) -> str:
 
 
 def _check_outputs(json: bool, csv_file: str | None, save: str | None) -> None:
-    from imgclf.images.find import IMAGE_EXTENSIONS
+    from imgclf.images.walk import IMAGE_EXTENSIONS
 
     if json and csv_file:
         raise ImgclfError("--json and --csv can't be asked for together", hint="ask for one, then for the other")
@@ -134,12 +137,18 @@ def _print(predictions: Predictions, json: bool, csv_file: str | None) -> None:
     elif csv_file == "-":
         print(table_text(predictions), end="")
     elif csv_file:
+        made = _made(Path(csv_file).parent)
         write_whole(Path(csv_file), table_text(predictions))
-        _say(f"the table is in {csv_file}")
+        _say(f"the table is in {csv_file}{made}")
     else:
         for result in predictions.results:
             if result.prediction is not None:
                 print(prediction_text(result.file, result.prediction))
+
+
+def _made(folder: Path) -> str:
+    """What is said of a folder that is not there yet, and will be."""
+    return "" if folder.is_dir() else f"; the folder {folder} is new"
 
 
 def _end(results: Sequence[FileResult]) -> None:

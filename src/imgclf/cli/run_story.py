@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from imgclf.texts import shape_text
+
 if TYPE_CHECKING:
     from imgclf.runs.folder import RunFolder
 
@@ -53,7 +55,7 @@ def _config(record: dict[str, Any]) -> str:
 
 def _data(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     counts = ", ".join(f"{count:,} {split}" for split, count in data.get("images", {}).items())
-    shape = "x".join(map(str, data.get("image_shape", ())))
+    shape = shape_text(data.get("image_shape", ()))
     classes = " + ".join(str(len(target["class_names"])) for target in data.get("targets", ()))
     yield "data", f"{data.get('dataset')}: {counts} images of {shape}; {classes} classes"
     yield from (("", str(note)) for note in data.get("notes", ()))

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
 from imgclf.datasets.class_names import ClassNames, Name
+from imgclf.datasets.held_out import TEST_SEED, TEST_SIZE, TestSeed, TestSize
 from imgclf.settings import Count, ImageShape, Misfit, Settings
 
 
@@ -19,6 +20,15 @@ class ArrayInFile(Settings):
 
 
 ArrayPlace = Name | ArrayInFile
+
+
+class LabelColumn(Settings):
+    """A column of the label arrays, which is a target of its own."""
+
+    name: Name = Field(description="The target's name.")
+    class_names: ClassNames | ArrayPlace | None = Field(
+        None, description="As `dataset.class_names`, of the classes of this column."
+    )
 
 
 class ArraySettings(DatasetSettings):
@@ -36,7 +46,9 @@ class ArraySettings(DatasetSettings):
         "height, width) or (images, height, width, 1 or 3), uint8, or fractions from 0 to 1.",
     )
     train_labels: ArrayPlace = Field(
-        "train_labels", description="Array of their labels: whole numbers from 0, or one-hot (images, classes)."
+        "train_labels",
+        description="Array of their labels: whole numbers from 0, or one-hot (images, classes); with `label_columns`, "
+        "whole numbers (images, columns).",
     )
     validation_images: ArrayPlace | None = Field(
         None, description="Array of validation images. null: `validation_size` of the training images are set aside."
@@ -51,13 +63,16 @@ class ArraySettings(DatasetSettings):
         description="The names of the classes, in the order of their labels, or the array that holds them. null: the "
         "numbers from 0 to the greatest training label.",
     )
+    label_columns: Annotated[tuple[LabelColumn, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="The columns of the label arrays where they have several, in order; each is a target of its own. "
+        "null: one target, `label`.",
+    )
     image_shape: tuple[Count, Count, Literal[1, 3]] | None = Field(
         None, description="Height, width and channels, where the array has another shape: flat rows. null: the array's."
     )
-    test_size: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="Without test images: how many are set aside, stratified: a count of images or a fraction."
-    )
-    test_seed: int = Field(0, ge=0, lt=2**32, description="Draws those test images; not the experiment's seed.")
+    test_size: TestSize = TEST_SIZE
+    test_seed: TestSeed = TEST_SEED
 
     @model_validator(mode="after")
     def _places_are_complete(self) -> ArraySettings:
@@ -67,9 +82,23 @@ class ArraySettings(DatasetSettings):
                 missing, given = ("images", "labels") if images is None else ("labels", "images")
                 raise Misfit((f"{part}_{missing}",), f"must be given, since {part}_{given} is")
         places = [getattr(self, f"{part}_{what}") for part in PARTS for what in ("images", "labels")]
-        if self.path is None and any(isinstance(place, str) for place in (*places, self.class_names)):
+        places += [column.class_names for column in self.columns()]
+        if self.path is None and any(isinstance(place, str) for place in places):
             raise Misfit(("path",), "must be given, or every array needs a path of its own")
         return self
+
+    @model_validator(mode="after")
+    def _columns_are_distinct(self) -> ArraySettings:
+        names = [column.name for column in self.columns()]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise Misfit(("label_columns",), f"must have different names; got {twice!r} twice")
+        if self.label_columns is not None and self.class_names is not None:
+            raise Misfit(("class_names",), "must be given in each of label_columns instead")
+        return self
+
+    def columns(self) -> tuple[LabelColumn, ...]:
+        """The targets: those of ``label_columns``, or the one of labels that have no columns."""
+        return self.label_columns or (LabelColumn(name="label", class_names=self.class_names),)
 
     def known_shape(self) -> ImageShape | None:
         return self.image_shape
@@ -78,7 +107,9 @@ class ArraySettings(DatasetSettings):
         return self.validation_images is not None
 
     def known_targets(self) -> tuple[Target, ...] | None:
-        return (Target("label", self.class_names),) if isinstance(self.class_names, tuple) else None
+        columns = self.columns()
+        known = [Target(one.name, one.class_names) for one in columns if isinstance(one.class_names, tuple)]
+        return tuple(known) if len(known) == len(columns) else None
 
 
 PARTS = ("train", "validation", "test")
@@ -91,9 +122,9 @@ class Hdf5(ArraySettings):
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.array_files import load_arrays
-        from imgclf.datasets.hdf5_rows import open_hdf5_rows, read_hdf5_names
+        from imgclf.datasets.hdf5_rows import Hdf5Arrays
 
-        return load_arrays(self, places, seed, open_hdf5_rows, read_hdf5_names)
+        return load_arrays(self, places, seed, Hdf5Arrays)
 
 
 class Npz(ArraySettings):
@@ -103,6 +134,6 @@ class Npz(ArraySettings):
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         from imgclf.datasets.array_files import load_arrays
-        from imgclf.datasets.npz_rows import open_npz_rows, read_npz_names
+        from imgclf.datasets.npz_rows import NpzArrays
 
-        return load_arrays(self, places, seed, open_npz_rows, read_npz_names)
+        return load_arrays(self, places, seed, NpzArrays)

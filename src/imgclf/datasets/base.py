@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -47,6 +47,19 @@ def file_behind(pixels: Pixels, index: int) -> str | None:
     return pixels.name_of(int(index)) if isinstance(pixels, Named) else None
 
 
+@runtime_checkable
+class Stored(Protocol):
+    """What pixels have besides, whose images lie in arrays, or in other pixels that may do so."""
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        """The arrays, in memory or mapped from files."""
+
+
+def arrays_behind(pixels: object) -> Iterable[NDArray[Any]]:
+    """The arrays in which the images of pixels, or the rows of a file, lie; none where they are read when taken."""
+    return pixels.arrays() if isinstance(pixels, Stored) else ()
+
+
 @dataclass(frozen=True)
 class ArrayPixels:
     """Images of one uint8 array (images, height, width, channels), in memory or mapped from a file."""
@@ -67,6 +80,9 @@ class ArrayPixels:
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         return self.array.take(indices, axis=0)
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return (self.array,)
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,9 @@ class SelectedPixels:
 
     def name_of(self, index: int) -> str | None:
         return file_behind(self.pixels, int(self.positions[index]))
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return arrays_behind(self.pixels)
 
 
 @dataclass(frozen=True)
@@ -164,8 +183,21 @@ class DataPlaces:
     cache_dir: Path | None = None
 
 
+class Publication(Protocol):
+    """What the settings of a data set have as ``publication`` where `imgclf data download` fetches it."""
+
+    @property
+    def by_class(self) -> bool:
+        """Whether classes are named, and fetched one by one."""
+
+    def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:
+        """Put what is missing into the data folder, and say where it lies. Raises ImgclfError where it can't be had."""
+
+
 class DatasetSettings(Settings):
     """The section ``dataset``: the keys that every data set has."""
+
+    publication: ClassVar[Publication | None] = None
 
     validation_size: Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1)] = Field(
         0.1,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from mmap import mmap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import ArrayPixels, Pixels, SelectedPixels, Split, Target
-from imgclf.datasets.joined import JoinedPixels
+from imgclf.datasets.base import Pixels, Split, Target, arrays_behind
 from imgclf.datasets.pieces import Report, pieces
-from imgclf.datasets.rows import ArrayRows, RowPixels
-from imgclf.datasets.shaped import ShapedPixels
 
 
 @dataclass(frozen=True)
@@ -23,6 +20,13 @@ class PixelStatistics:
 
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
+
+
+class HeldBytes(NamedTuple):
+    """Bytes of images that lie in memory, and of those that are mapped from files: the system keeps or drops them."""
+
+    in_memory: int
+    mapped: int
 
 
 def class_counts(split: Split, targets: Sequence[Target]) -> list[NDArray[np.int64]]:
@@ -47,25 +51,11 @@ def pixel_statistics(pixels: Pixels, report: Report = lambda _done, _total: None
     return PixelStatistics(mean, np.sqrt(np.maximum(squares / count - mean**2, 0)))
 
 
-def bytes_in_memory(pixels: Sequence[Pixels]) -> int:
-    """Bytes of the arrays that these pixels keep in memory, each array counted once.
-
-    What is mapped from files does not count: the system keeps or drops it.
-    """
-    arrays = {id(array): array for one in pixels for array in _arrays(one) if not _is_mapped(array)}
-    return sum(array.nbytes for array in arrays.values())
-
-
-def _arrays(pixels: object) -> Iterator[NDArray[Any]]:
-    if isinstance(pixels, (ArrayPixels, ArrayRows)):
-        yield pixels.array
-    elif isinstance(pixels, (SelectedPixels, ShapedPixels)):
-        yield from _arrays(pixels.pixels)
-    elif isinstance(pixels, RowPixels):
-        yield from _arrays(pixels.rows)
-    elif isinstance(pixels, JoinedPixels):
-        for piece in pixels.pieces:
-            yield from _arrays(piece)
+def held_bytes(pixels: Sequence[Pixels]) -> HeldBytes:
+    """Bytes of the arrays that these pixels keep, each array counted once."""
+    arrays = {id(array): array for one in pixels for array in arrays_behind(one)}.values()
+    mapped = sum(array.nbytes for array in arrays if _is_mapped(array))
+    return HeldBytes(sum(array.nbytes for array in arrays) - mapped, mapped)
 
 
 def _is_mapped(array: Any) -> bool:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.narrow_pickle import read_narrow_pickle
 from imgclf.datasets.published_cifar import CHANNELS, SIDE, CifarDataset
-from imgclf.datasets.sources import Miss
 from imgclf.datasets.strict import GET_AGAIN, check_labels, named_errors
+from imgclf.datasets.whereabouts import Miss
 from imgclf.errors import ImgclfError
 
 Part = Literal["train", "test"]

@@ -20,6 +20,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from imgclf.datasets.strict import open_content
+from imgclf.datasets.whereabouts import PublishedFile
 from imgclf.errors import ImgclfError, WorkFailed, printable
 
 TIMEOUT_SECONDS = 30.0
@@ -29,19 +30,6 @@ _GZIP_EXTRA_BYTES = 2**16  # what gzip can add at most to a file of these sizes 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 ReportProgress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """A file as it lies on the mirrors.
-
-    Size and SHA-256 are those of its content after decompression, unless it ``is_hashed_packed``, as it lies there.
-    """
-
-    name: str
-    content_bytes: int
-    content_sha256: str
-    is_hashed_packed: bool = False
 
 
 @dataclass(frozen=True)

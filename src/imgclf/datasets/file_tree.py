@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,23 +15,12 @@ from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
 from imgclf.images.decode import ImageInfo, UnreadableImage, image_info, read_content, read_image
-from imgclf.images.find import IMAGE_EXTENSIONS, natural_parts
+from imgclf.images.find import natural_parts
 from imgclf.images.fit import ImageFit
-from imgclf.images.signature import file_format
+from imgclf.images.walk import Met, reason_against, walk
+from imgclf.texts import few
 
-START_BYTES = 512  # enough of a file to tell its format
 PIECE_BYTES = 2**20
-NOT_NAMES = ("thumbs.db", "desktop.ini", "__macosx")  # what Windows and macOS leave beside images, hidden there
-NAMES_SHOWN = 3
-
-HIDDEN = "hidden"
-NO_IMAGE = "no image by name and content"
-OUTWARD_LINK, DEAD_LINK, LOOPING_LINK = (
-    "a link out of the folder",
-    "a link to nothing",
-    "a link to a folder that it lies in",
-)
-DEVICE = "a device or a pipe"
 
 
 class Container(Protocol):
@@ -126,10 +113,14 @@ class Tree:
             return None
         kinds = Counter(one.reason for one in self.passed_over)
         told = [
-            f"{count:,} {reason} ({few([one.name for one in self.passed_over if one.reason == reason])})"
+            f"{count:,} {reason} ({few([one.name for one in self.passed_over if one.reason == reason], 3)})"
             for reason, count in kinds.items()
         ]
         return f"passed over in {self.root}: {'; '.join(told)}"
+
+    def besides(self, file: Path) -> Tree:
+        """The tree in which a file that is read as something else is not passed over."""
+        return replace(self, passed_over=tuple(one for one in self.passed_over if self.root / one.name != file))
 
 
 @dataclass(frozen=True)
@@ -156,14 +147,14 @@ def folder_tree(root: Path) -> Tree:
     images: list[ImageFile] = []
     folders: list[str] = []
     passed_over: list[PassedOver] = []
-    top = os.path.realpath(root)
-    for name, entry in _walk(str(root), "", (top,), top, folders, passed_over):
-        reason = _reason_against(entry)
-        if reason:
-            passed_over.append(PassedOver(name, reason))
+    for met in _walked(root):
+        if met.is_folder and met.left_out is None:
+            folders.append(met.name)
+        elif reason := met.left_out or reason_against(met.entry.path):
+            passed_over.append(PassedOver(met.name, reason))
         else:
-            status = entry.stat()
-            images.append(ImageFile(name, root / name, (status.st_size, status.st_mtime_ns), ON_DISK))
+            status = met.entry.stat()
+            images.append(ImageFile(met.name, root / met.name, (status.st_size, status.st_mtime_ns), ON_DISK))
     return Tree(root, in_order(images), tuple(sorted(folders, key=name_key)), tuple(passed_over))
 
 
@@ -182,66 +173,12 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def few(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is not shown by the system that made it."""
-    return name.startswith(".") or name.lower() in NOT_NAMES
-
-
-def has_image_name(name: str) -> bool:
-    """Whether the name ends as an image's does."""
-    return name.lower().endswith(IMAGE_EXTENSIONS)
-
-
-def _walk(
-    folder: str, prefix: str, above: tuple[str, ...], top: str, folders: list[str], passed_over: list[PassedOver]
-) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The files below a folder with their names from the top; ``above`` are the real folders down to this one."""
-    for entry in _entries(folder):
-        name = prefix + entry.name
-        reason = HIDDEN if is_hidden(entry.name) else _reason_against_link(entry, above, top)
-        if reason:
-            passed_over.append(PassedOver(name, reason))
-        elif entry.is_dir():
-            folders.append(name)
-            yield from _walk(entry.path, f"{name}/", (*above, os.path.realpath(entry.path)), top, folders, passed_over)
-        else:
-            yield name, entry
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+def _walked(root: Path) -> Iterator[Met]:
+    """What lies below the folder. Raises ImgclfError where some of it cannot be told: it may be half of the data."""
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
+        for met in walk(root, outward=False):
+            if not met.is_listed:
+                raise ImgclfError(f"{met.entry.path}: {met.left_out}")
+            yield met
     except OSError as error:
-        raise ImgclfError(f"{folder}: cannot be listed: {error.strerror or error}") from error
-
-
-def _reason_against_link(entry: os.DirEntry[str], above: tuple[str, ...], top: str) -> str | None:
-    if not entry.is_symlink():
-        return None
-    real = os.path.realpath(entry.path)
-    if not os.path.exists(real):  # noqa: PTH110 (a text, as its neighbours)
-        return DEAD_LINK
-    if real in above:
-        return LOOPING_LINK
-    return None if real.startswith(top.rstrip(os.sep) + os.sep) else OUTWARD_LINK
-
-
-def _reason_against(entry: os.DirEntry[str]) -> str | None:
-    if not stat.S_ISREG(entry.stat().st_mode):
-        return DEVICE
-    return None if has_image_name(entry.name) or _starts_as_image(entry.path) else NO_IMAGE
-
-
-def _starts_as_image(path: str) -> bool:
-    try:
-        with Path(path).open("rb") as file:
-            return file_format(file.read(START_BYTES)) is not None
-    except OSError:
-        return False
+        raise ImgclfError(f"{root}: cannot be listed: {error.strerror or error}") from error

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from imgclf.datasets.base import Quarantined
-from imgclf.datasets.file_tree import ImageFile, Tree, composed, few
+from imgclf.datasets.file_tree import ImageFile, Tree, composed
 from imgclf.datasets.folder_layout import LabelledFile, Layout, split_of
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 DELIMITERS = (",", ";", "\t")
 

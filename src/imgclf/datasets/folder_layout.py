@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from imgclf.datasets.base import Quarantined
-from imgclf.datasets.file_tree import ImageFile, Tree, composed, few
+from imgclf.datasets.file_tree import ImageFile, Tree, composed
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 SPLIT_NAME = re.compile(
     r"(?:(train|training)|(validation|valid|val)|(test|testing))(?:[ _-]?(?:set|data|images))?", re.I

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import DataPlaces, Pixels, Quarantined, SelectedPixels, Split, Splits, Target
 from imgclf.datasets.decoding import FilePixels, StreamedPixels, Verdicts, complete_fit, decode_files, listed
-from imgclf.datasets.file_tree import ImageFile, Tree, composed, few, name_key
+from imgclf.datasets.file_tree import ImageFile, composed, name_key
 from imgclf.datasets.folder_csv import Columns, csv_layout
 from imgclf.datasets.folder_layout import LabelledFile, Layout, find_layout, one_split
 from imgclf.datasets.folder_places import OTHER_PLACE, find_place, read_tree
@@ -23,6 +23,7 @@ from imgclf.datasets.pixel_cache import cached_images
 from imgclf.datasets.pixel_cache_entries import NotCached
 from imgclf.datasets.split import build_splits, limited_positions, stratified_split
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 if TYPE_CHECKING:
     from imgclf.datasets.image_folder import ImageFolder
@@ -65,7 +66,13 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
 
 def _read_layout(settings: ImageFolder, places: DataPlaces, root: Path) -> tuple[Layout, list[str]]:
     tree = read_tree(root)
-    layout = _csv_layout(settings, places, tree) if settings.csv else find_layout(tree, settings.classes)
+    if settings.csv is None:
+        layout = find_layout(tree, settings.classes)
+    else:
+        table = _find_csv(settings.csv, places, root)
+        tree = tree.besides(table)
+        columns = Columns(settings.file_column, settings.label_columns, settings.split_column)
+        layout = csv_layout(table, columns, tree)
     notes = [tree.describe_passed_over()]
     for split, path in (("validation", settings.validation_path), ("test", settings.test_path)):
         if path is None:
@@ -80,12 +87,12 @@ def _read_layout(settings: ImageFolder, places: DataPlaces, root: Path) -> tuple
     return layout, [note for note in notes if note]
 
 
-def _csv_layout(settings: ImageFolder, places: DataPlaces, tree: Tree) -> Layout:
-    assert settings.csv is not None
-    inside = tree.root / settings.csv
-    found = what_is_there(inside) == "file"
-    path = inside if found else find_given(settings.csv, places.data_dir, "file", "csv", OTHER_PLACE).absolute()
-    return csv_layout(path, Columns(settings.file_column, settings.label_columns, settings.split_column), tree)
+def _find_csv(name: str, places: DataPlaces, root: Path) -> Path:
+    """The table of labels: among the images, else where other files of the settings are looked for."""
+    inside = root / name
+    if what_is_there(inside) == "file":
+        return inside
+    return find_given(name, places.data_dir, "file", "csv", OTHER_PLACE).absolute()
 
 
 def _targets(settings: ImageFolder, layout: Layout, root: Path) -> tuple[Target, ...]:
@@ -231,11 +238,10 @@ def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
 def _check_unreadable(quarantine: Sequence[Quarantined], files: int, settings: ImageFolder, root: Path) -> None:
     if not settings.refuses(len(quarantine), files):
         return
-    first = "; ".join(f"{one.file}: {one.reason}" for one in quarantine[:NAMED_FILES])
-    more = f"; and {len(quarantine) - NAMED_FILES:,} more" if len(quarantine) > NAMED_FILES else ""
+    first = few([f"{one.file}: {one.reason}" for one in quarantine], NAMED_FILES, "; ")
     raise ImgclfError(
         f"{root}: {len(quarantine):,} of {files:,} files are unreadable, more than dataset.max_unreadable "
-        f"({settings.max_unreadable:g} of them): {first}{more}",
+        f"({settings.max_unreadable:g} of them): {first}",
         hint="imgclf data check CONFIG lists them all; repair or remove them, or raise dataset.max_unreadable.",
     )
 

@@ -49,59 +49,82 @@ class Hdf5Rows:
         return read
 
 
-def open_hdf5_rows(path: Path, name: str) -> Rows:
-    """The data set ``name`` of a file: mapped where it lies in one stretch, else read through HDF5 when it is taken.
+class Hdf5Arrays:
+    """An HDF5 file, which is opened once for all of its arrays, as a context manager.
 
-    Raises ImgclfError for links, data in other files, types that are no numbers, filters that are not HDF5's own, and
-    a declared size that the file cannot hold.
+    Left by an error, it is closed. Else HDF5 closes it with the last of its rows in chunks, which are read as they are
+    taken, and at once where there are none. Raises ImgclfError where it is no such file.
     """
-    dataset = _find(path, name)
-    where = f"{path}: {name}"
-    if dataset.dtype.kind not in "buif" or dataset.dtype.names or dataset.dtype.subdtype:
-        raise ImgclfError(f"{where}: must hold numbers; got {_type_words(dataset)}")
-    _check_storage(dataset, where)
-    offset = dataset.id.get_offset()
-    if offset is None or dataset.chunks is not None:
-        return Hdf5Rows(dataset, where)
-    if offset + dataset.nbytes > path.stat().st_size:
-        raise ImgclfError(f"{where}: cut short: it should end at byte {offset + dataset.nbytes:,} of the file")
-    return ArrayRows(np.asarray(np.memmap(path, dataset.dtype, "r", offset, dataset.shape)), where)
 
+    def __init__(self, path: Path) -> None:
+        import h5py
 
-def read_hdf5_names(path: Path, name: str) -> tuple[str, ...]:
-    """The texts of a data set (texts,). Raises ImgclfError where it holds anything else."""
-    import h5py
+        self._path = path
+        try:
+            self._file: h5py.File | None = h5py.File(path, "r")
+        except OSError as error:
+            raise ImgclfError(f"{path}: not an HDF5 file, or damaged: {error}", hint=_ARE_WRITTEN) from error
 
-    dataset = _find(path, name)
-    if h5py.check_string_dtype(dataset.dtype) is None or len(dataset.shape) != 1 or dataset.nbytes > LIMIT_BYTES // 64:
-        raise ImgclfError(f"{path}: {name}: must hold texts (classes,); got {_type_words(dataset)} {dataset.shape}")
-    try:
-        return tuple(str(text) for text in dataset.asstr()[()])
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
-        raise ImgclfError(f"{path}: {name}: cannot be read: {error}") from error
+    def __enter__(self) -> Hdf5Arrays:
+        return self
 
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._file is not None:
+            self._file.close()
+        # h5py closes a file that nobody names any more when no data set of it is left.
+        self._file = None
 
-def _find(path: Path, name: str) -> h5py.Dataset:
-    """The data set, by hard links alone."""
-    import h5py
+    def rows(self, name: str) -> Rows:
+        """The data set ``name``: mapped where it lies in one stretch, else read through HDF5 when it is taken.
 
-    try:
-        place: Any = h5py.File(path, "r")
-    except OSError as error:
-        raise ImgclfError(f"{path}: not an HDF5 file, or damaged: {error}", hint=_ARE_WRITTEN) from error
-    for part in (parts := [part for part in name.split("/") if part]):
-        known = list(place) if isinstance(place, h5py.Group) else []
-        if part not in known:
-            raise ImgclfError(f"{path}: holds no data set {name!r}; {place.name} holds {', '.join(known) or 'nothing'}")
-        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
-            raise ImgclfError(f"{path}: {name}: is a link, which is not followed")
-        place = place[part]
-    if not parts or not isinstance(place, h5py.Dataset):
-        holds = f", but a group that holds {', '.join(place)}" if isinstance(place, h5py.Group) else ""
-        raise ImgclfError(f"{path}: {name!r} is no data set{holds}")
-    if place.shape is None:
-        raise ImgclfError(f"{path}: {name}: holds nothing: it was written without a shape", hint=_ARE_WRITTEN)
-    return place
+        Raises ImgclfError for links, data in other files, types that are no numbers, filters that are not HDF5's own,
+        and a declared size that the file cannot hold.
+        """
+        dataset, where = self._find(name), f"{self._path}: {name}"
+        if dataset.dtype.kind not in "buif" or dataset.dtype.names or dataset.dtype.subdtype:
+            raise ImgclfError(f"{where}: must hold numbers; got {_type_words(dataset)}")
+        _check_storage(dataset, where)
+        offset = dataset.id.get_offset()
+        if offset is None or dataset.chunks is not None:
+            return Hdf5Rows(dataset, where)
+        if offset + dataset.nbytes > self._path.stat().st_size:
+            raise ImgclfError(f"{where}: cut short: it should end at byte {offset + dataset.nbytes:,} of the file")
+        return ArrayRows(np.asarray(np.memmap(self._path, dataset.dtype, "r", offset, dataset.shape)), where)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """The texts of a data set (texts,). Raises ImgclfError where it holds anything else."""
+        import h5py
+
+        dataset, where = self._find(name), f"{self._path}: {name}"
+        are_texts = h5py.check_string_dtype(dataset.dtype) is not None and len(dataset.shape) == 1
+        if not are_texts or dataset.nbytes > LIMIT_BYTES // 64:
+            raise ImgclfError(f"{where}: must hold texts (classes,); got {_type_words(dataset)} {dataset.shape}")
+        try:
+            return tuple(str(text) for text in dataset.asstr()[()])
+        except (OSError, RuntimeError, UnicodeDecodeError) as error:
+            raise ImgclfError(f"{where}: cannot be read: {error}") from error
+
+    def _find(self, name: str) -> h5py.Dataset:
+        """The data set, by hard links alone."""
+        import h5py
+
+        path, place = self._path, self._file
+        assert place is not None
+        for part in (parts := [part for part in name.split("/") if part]):
+            known = list(place) if isinstance(place, h5py.Group) else []
+            if part not in known:
+                raise ImgclfError(
+                    f"{path}: holds no data set {name!r}; {place.name} holds {', '.join(known) or 'nothing'}"
+                )
+            if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+                raise ImgclfError(f"{path}: {name}: is a link, which is not followed")
+            place = place[part]
+        if not parts or not isinstance(place, h5py.Dataset):
+            holds = f", but a group that holds {', '.join(place)}" if isinstance(place, h5py.Group) else ""
+            raise ImgclfError(f"{path}: {name!r} is no data set{holds}")
+        if place.shape is None:
+            raise ImgclfError(f"{path}: {name}: holds nothing: it was written without a shape", hint=_ARE_WRITTEN)
+        return place
 
 
 def _check_storage(dataset: h5py.Dataset, where: str) -> None:

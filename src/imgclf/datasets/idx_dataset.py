@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,9 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels, DataPlaces, DatasetSettings, Split, Splits
 from imgclf.datasets.published import HEIGHT, WIDTH, IdxDataset
-from imgclf.datasets.sources import IDX_FILES, Miss, Part, Place, Source, find_source, keras_datasets_folder
+from imgclf.datasets.sources import IDX_FILES, Part, Source, look_at
 from imgclf.datasets.split import build_splits
+from imgclf.datasets.whereabouts import Place, PublishedFile, Whereabouts, find_or_download, keras_datasets_folder
 from imgclf.errors import ImgclfError
 
 
@@ -20,7 +20,7 @@ def load_idx_dataset(dataset: IdxDataset, settings: DatasetSettings, places: Dat
 
     Raises ImgclfError where the data set is found nowhere and cannot be downloaded, or a file is not what it should be.
     """
-    source, notes = find_or_download(dataset, places)
+    source, notes = find_or_download(idx_whereabouts(dataset, places.data_dir), places)
     test_images = _check_shape(dataset, source, "test")
     _check_shape(dataset, source, "train")
     return build_splits(
@@ -34,46 +34,23 @@ def load_idx_dataset(dataset: IdxDataset, settings: DatasetSettings, places: Dat
     )
 
 
-def find_or_download(dataset: IdxDataset, places: DataPlaces) -> tuple[Source, list[str]]:
-    """The first place that holds the data set, where it is downloaded to if none does; and lines for the user."""
-    source, misses = find_source(_places_of(dataset, places.data_dir))
-    notes = [f"{dataset.title}: passed over {miss.path}: {miss.problem}" for miss in misses if miss.notable]
-    if source is None:
-        source, download_notes = _download(dataset, places, misses)
-        notes += download_notes
-    return source, notes
-
-
-def _places_of(dataset: IdxDataset, data_dir: Path) -> list[Place]:
+def idx_whereabouts(dataset: IdxDataset, data_dir: Path) -> Whereabouts[Source]:
+    """Where the data set may lie: in the data folder, Keras' cache or the system's folders, or else on its mirrors."""
     own = [Place(data_dir / folder, of_user=True) for folder in dataset.folders]
     shared = [keras_datasets_folder() / dataset.keras_name, *dataset.system_folders]
-    return own + [Place(path, of_user=False) for path in shared]
-
-
-def _download(dataset: IdxDataset, places: DataPlaces, misses: Sequence[Miss]) -> tuple[Source, list[str]]:
-    # Imported here: it takes about 50 ms, which only a download should cost.
-    from imgclf.datasets.download import PublishedFile, download_files
-
-    folder = places.data_dir / dataset.folders[0]
-    files = [
-        PublishedFile(f"{name}.gz", size, sha256)
-        for name, size, sha256 in zip(IDX_FILES, dataset.content_bytes, dataset.content_sha256, strict=True)
-    ]
-    download = download_files(files, dataset.mirrors, folder, places.report_progress)
-    source, _ = find_source([Place(folder, of_user=True)])
-    if not download.complete or source is None:
-        raise _nowhere(dataset, folder, misses, download.failures)
-    return source, [f"{dataset.title}: downloaded from {', '.join(download.mirrors)}", *download.failures]
-
-
-def _nowhere(dataset: IdxDataset, folder: Path, misses: Sequence[Miss], failures: Sequence[str]) -> ImgclfError:
-    lines = [
-        f"{dataset.title}: found in none of its places, and could not be downloaded",
-        *(f"  looked in {miss.path}: {miss.problem}" for miss in misses),
-        f"  for the files {', '.join(IDX_FILES)} (each plain or .gz)",
-        *(f"  tried {failure}" for failure in failures),
-    ]
-    return ImgclfError("\n".join(lines), hint=f"Put the four files into {folder}. {dataset.obtain}")
+    folder = data_dir / dataset.folders[0]
+    files = zip(IDX_FILES, dataset.content_bytes, dataset.content_sha256, strict=True)
+    return Whereabouts(
+        dataset.title,
+        places=(*own, *(Place(path, of_user=False) for path in shared)),
+        look_at=look_at,
+        files=tuple(PublishedFile(f"{name}.gz", size, sha256) for name, size, sha256 in files),
+        mirrors=dataset.mirrors,
+        folder=folder,
+        arrives_at=folder,
+        wanted=f"the files {', '.join(IDX_FILES)} (each plain or .gz)",
+        obtain=f"Put the four files into {folder}. {dataset.obtain}",
+    )
 
 
 def _check_shape(dataset: IdxDataset, source: Source, part: Part) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits
+from imgclf.datasets.held_out import TEST_SEED, TEST_SIZE, TestSeed, TestSize
 from imgclf.settings import Misfit
 
 
@@ -37,17 +38,8 @@ class ImageFolder(DatasetSettings):
     test_path: str | None = Field(
         None, min_length=1, description="Folder or archive of the test images, without split folders."
     )
-    test_size: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2,
-        description="How much is set aside for the test where the data brings no test images, stratified: a count of "
-        "images or a fraction.",
-    )
-    test_seed: int = Field(
-        0,
-        ge=0,
-        lt=2**32,
-        description="Which images those are. Not the experiment's seed: runs of other seeds are tested on the same.",
-    )
+    test_size: TestSize = TEST_SIZE
+    test_seed: TestSeed = TEST_SEED
     csv: str | None = Field(
         None,
         min_length=1,

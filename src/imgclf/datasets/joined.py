@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels, file_behind
+from imgclf.datasets.base import Pixels, arrays_behind, file_behind
 from imgclf.settings import ImageShape
 
 
@@ -45,3 +45,6 @@ class JoinedPixels:
         number = int(np.searchsorted(self._ends, index, "right"))
         piece = self.pieces[number]
         return file_behind(piece, index - (int(self._ends[number]) - len(piece)))
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return (array for piece in self.pieces for array in arrays_behind(piece))

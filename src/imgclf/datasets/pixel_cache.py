@@ -32,9 +32,9 @@ from imgclf.datasets.pixel_cache_entries import (
     read_manifest,
     remove_unfinished,
     size_of,
-    text_of_size,
 )
 from imgclf.images.fit import ImageFit
+from imgclf.texts import size_text
 
 DECODER_VERSION = 1  # raised when a file's pixels change: entries of other versions are not used
 DECODERS = ("pillow", "opencv-python", "simplejpeg")  # another version of theirs may give other pixels, too
@@ -75,7 +75,7 @@ def cached_images(
             made = _open(folder, (len(files), *shape_of(fit)))
         except DamagedError as error:
             raise NotCached(f"{folder}: does not hold what was written: {error}") from error
-    note = f"{found}decoded once, kept in {folder} ({text_of_size(size_of(folder))})"
+    note = f"{found}decoded once, kept in {folder} ({size_text(size_of(folder))})"
     return CachedImages(made.pixels, made.verdicts, folder, note)
 
 

@@ -23,9 +23,9 @@ from imgclf.datasets.pixel_cache_entries import (
     NotCached,
     ReportProgress,
     own_writes,
-    text_of_size,
 )
 from imgclf.images.fit import ImageFit
+from imgclf.texts import size_text
 
 MARGIN_BYTES = 2**30  # of the disk, left free for the run itself and for others
 CHECKED_IMAGES = 32  # compared with their digest whenever an entry is opened: finds pages that were never written
@@ -67,8 +67,8 @@ def _check_room(folder: Path, shape: tuple[int, ...]) -> None:
     free = shutil.disk_usage(folder).free
     if needed + MARGIN_BYTES > free:
         raise NotCached(
-            f"{folder}: {text_of_size(needed)} are needed, and {text_of_size(MARGIN_BYTES)} are to stay free; "
-            f"the disk has {text_of_size(free)}"
+            f"{folder}: {size_text(needed)} are needed, and {size_text(MARGIN_BYTES)} are to stay free; "
+            f"the disk has {size_text(free)}"
         )
 
 

@@ -157,11 +157,6 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
 
 
-def text_of_size(size_bytes: int) -> str:
-    """Bytes in MB or GB."""
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
-
-
 def _lock_path(entry: Path) -> Path:
     return entry.with_name(f".{entry.name}.lock")
 

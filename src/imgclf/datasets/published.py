@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgclf.datasets.base import Target
+from imgclf.datasets.base import DataPlaces, Target
 
 HEIGHT, WIDTH = 28, 28
 
@@ -32,3 +33,11 @@ class IdxDataset:
     content_sha256: tuple[str, str, str, str]
     obtain: str
     content_bytes: tuple[int, int, int, int] = _CONTENT_BYTES
+    by_class: bool = False
+
+    def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:  # noqa: ARG002
+        """Find or download it whole, and say where it is. Raises ImgclfError where it can't be had."""
+        from imgclf.datasets.idx_dataset import idx_whereabouts
+        from imgclf.datasets.whereabouts import tell_where
+
+        tell_where(idx_whereabouts(self, places.data_dir), places, say)

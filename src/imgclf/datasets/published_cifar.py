@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from imgclf.datasets.base import DataPlaces
 
 SIDE, CHANNELS = 32, 3
 MIRROR = "https://www.cs.toronto.edu/~kriz/"
@@ -33,9 +36,17 @@ class CifarDataset:
     mirrors: tuple[str, ...] = (MIRROR,)
     train_images: int = 50_000
     test_images: int = 10_000
+    by_class: bool = False
 
     def files(self, part: Literal["train", "test"], is_binary: bool) -> tuple[str, ...]:
         """The files of a part, in order."""
         if part == "train":
             return self.binary_train if is_binary else self.python_train
         return self.binary_test if is_binary else self.python_test
+
+    def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:  # noqa: ARG002
+        """Find or download it whole, and say where it is. Raises ImgclfError where it can't be had."""
+        from imgclf.datasets.cifar_dataset import cifar_whereabouts
+        from imgclf.datasets.whereabouts import tell_where
+
+        tell_where(cifar_whereabouts(self, places.data_dir), places, say)

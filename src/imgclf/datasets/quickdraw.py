@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
 from imgclf.datasets.class_names import ClassNames
+from imgclf.datasets.held_out import TEST_SEED, TEST_SIZE, TestSeed, TestSize
 from imgclf.settings import Count, ImageShape
+
+FOLDER = "quickdraw"  # of the data folder
+
+
+@dataclass(frozen=True)
+class QuickDrawBitmaps:
+    """Google's bitmaps, of which the classes that are named are fetched, about 100 MB each."""
+
+    by_class: bool = True
+
+    def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:
+        """Download the files of the classes that are not there yet. Raises ImgclfError where one can't be had."""
+        from imgclf.datasets.quickdraw_download import download_quickdraw
+
+        download_quickdraw(classes, places.data_dir / FOLDER, places.report_progress, say)
 
 
 class QuickDraw(DatasetSettings):
     """A folder of Quick Draw's bitmaps, uint8 (28, 28, 1), white ink on black: memory-mapped, never copied whole."""
 
+    publication: ClassVar = QuickDrawBitmaps()
     name: Literal["quickdraw"] = Field(
         description="Quick Draw: a folder of `CLASS.npy` or `full_numpy_bitmap_CLASS.npy`, drawings of 28 x 28 pixels."
     )
     path: str = Field(
-        "quickdraw",
+        FOLDER,
         min_length=1,
         description="The folder. A relative path is looked for in the working directory, then in the data folder.",
     )
@@ -28,16 +47,8 @@ class QuickDraw(DatasetSettings):
     images_per_class: Count | None = Field(
         None, description="The first so many drawings of each file, or all where it has fewer. null: all."
     )
-    test_size: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="How much is set aside for the test, stratified: a count of images or a fraction."
-    )
-    test_seed: int = Field(
-        0,
-        ge=0,
-        lt=2**32,
-        description="Draws the test images. Not the experiment's seed: runs of different seeds are compared on the "
-        "same ones.",
-    )
+    test_size: TestSize = TEST_SIZE
+    test_seed: TestSeed = TEST_SEED
 
     def known_shape(self) -> ImageShape:
         return 28, 28, 1

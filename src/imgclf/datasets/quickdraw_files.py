@@ -16,6 +16,7 @@ from imgclf.datasets.npy import GET_AGAIN, map_npy
 from imgclf.datasets.quickdraw import QuickDraw
 from imgclf.datasets.split import build_splits, select, stratified_split
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 HEIGHT, WIDTH = 28, 28
 PREFIX = "full_numpy_bitmap_"  # Google's; its web address names the files without it
@@ -96,7 +97,7 @@ def _choose(folder: Path, files: Mapping[str, Path], classes: Sequence[str] | No
         raise ImgclfError(f"{folder}: must hold two classes or more; got {next(iter(files.values())).name}")
     for name in classes or ():
         if name not in files:
-            raise unknown_class(name, list(files), "dataset.classes", f"{folder} holds {_few(list(files))}")
+            raise unknown_class(name, list(files), "dataset.classes", f"{folder} holds {few(list(files), _MANY)}")
     return {name: files[name] for name in classes} if classes else files
 
 
@@ -106,7 +107,7 @@ def _join(drawings: Sequence[NDArray[np.uint8]]) -> Split:
 
 
 def _found(folder: Path, files: Mapping[str, Path]) -> str:
-    return f"Quick Draw from {folder.absolute()}: {_few([path.name for path in files.values()], 4)}"
+    return f"Quick Draw from {folder.absolute()}: {few([path.name for path in files.values()], 4)}"
 
 
 def _fewer(drawings: Mapping[str, NDArray[np.uint8]], wanted: int | None) -> list[str]:
@@ -114,10 +115,4 @@ def _fewer(drawings: Mapping[str, NDArray[np.uint8]], wanted: int | None) -> lis
     short = [f"{name} {len(one):,}" for name, one in drawings.items() if wanted and len(one) < wanted]
     if not short:
         return []
-    return [
-        f"Quick Draw: fewer drawings than images_per_class, {wanted:,}, are there of {_few(short, 4)}: all are used"
-    ]
-
-
-def _few(names: Sequence[str], most: int = _MANY) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return [f"Quick Draw: fewer drawings than images_per_class, {wanted:,}, are there of {few(short, 4)}: all are used"]

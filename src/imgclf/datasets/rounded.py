@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels
+from imgclf.datasets.base import Pixels, arrays_behind
 from imgclf.settings import ImageShape
 
 _IMAGES_A_PIECE = 1024
@@ -38,6 +39,9 @@ class RoundedPixels:
             # Clipped, since resizing may overshoot: 256 would become 0.
             images[piece] = np.rint(self.pixels.take(indices[piece])).clip(0, 255)
         return images
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return arrays_behind(self.pixels)
 
 
 def rounded(pixels: Pixels) -> Pixels:

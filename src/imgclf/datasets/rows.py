@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgclf.datasets.base import arrays_behind
 from imgclf.errors import ImgclfError
 from imgclf.settings import ImageShape
 
@@ -33,6 +34,20 @@ class Rows(Protocol):
         """Rows of the first axis, in the order asked for."""
 
 
+class ArrayFile(Protocol):
+    """A file of arrays while it is looked at, a context manager: rows that were opened in it outlive it."""
+
+    def __enter__(self) -> ArrayFile: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None: ...
+
+    def rows(self, name: str) -> Rows:
+        """The numbers of an array. Raises ImgclfError where it holds anything else, or is not whole."""
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """The texts of an array (texts,). Raises ImgclfError where it holds anything else."""
+
+
 @dataclass(frozen=True)
 class ArrayRows:
     """Rows of an array in memory or mapped from a file."""
@@ -50,6 +65,9 @@ class ArrayRows:
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         return self.array.take(indices, axis=0)
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return (self.array,)
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,9 @@ class RowPixels:
         scaled: NDArray[np.float32] = (images * images.dtype.type(255)).astype(np.float32)
         return scaled
 
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return arrays_behind(self.rows)
+
 
 def read_images(rows: Rows, image_shape: ImageShape | None) -> RowPixels:
     """The images of rows (images, height, width) or (images, height, width, channels), or of any rows of that size.
@@ -94,26 +115,46 @@ def read_images(rows: Rows, image_shape: ImageShape | None) -> RowPixels:
     return RowPixels(rows, shape)
 
 
-def read_labels(rows: Rows, images: int, classes: int | None) -> NDArray[np.int32]:
-    """The labels (images,) of rows of numbers (images,) or (images, 1), or one-hot (images, classes).
+def read_labels(rows: Rows, images: int, classes: Sequence[int | None]) -> NDArray[np.int32]:
+    """The labels (images, 1) of rows of numbers (images,) or (images, 1), or one-hot (images, classes).
 
-    Raises ImgclfError for labels that are not whole, below 0, or not below ``classes``; and where there is not one an
-    image. Nothing is allocated before shapes are checked.
+    Raises ImgclfError for labels that are not whole, below 0, or not below the only one of ``classes`` where it is not
+    None; and where there is not one an image. Nothing is allocated before shapes are checked.
     """
+    (most,) = classes
     hot = len(rows.shape) == 2 and rows.shape[1] > 1
     if rows.dtype.kind not in "buif" or len(rows.shape) not in (1, 2) or (hot and rows.shape[1] > MOST_CLASSES):
         raise ImgclfError(
             f"{rows.where}: labels must be numbers of shape (images,), or one-hot of (images, classes); "
             f"got {rows.dtype} {rows.shape}"
         )
-    if rows.shape[0] != images:
-        raise ImgclfError(f"{rows.where}: must hold one label an image; got {rows.shape[0]:,} for {images:,} images")
-    if hot and classes is not None and rows.shape[1] != classes:
-        raise ImgclfError(f"{rows.where}: one-hot labels must have {classes} columns, one a class; got {rows.shape[1]}")
-    labels = np.empty(images, np.int32)
+    _check_count(rows, images)
+    if hot and most is not None and rows.shape[1] != most:
+        raise ImgclfError(f"{rows.where}: one-hot labels must have {most} columns, one a class; got {rows.shape[1]}")
+    labels = np.empty((images, 1), np.int32)
     for piece in pieces(images, ROWS_A_PIECE if not hot else max(1, 2**20 // rows.shape[1])):
         values = rows.take(piece)
-        labels[piece] = _from_one_hot(values, piece, rows) if hot else _whole(values.reshape(-1), piece, rows, classes)
+        labels[piece, 0] = _from_one_hot(values, piece, rows) if hot else _whole(values.reshape(-1), piece, rows, most)
+    return labels
+
+
+def read_label_columns(rows: Rows, images: int, classes: Sequence[int | None]) -> NDArray[np.int32]:
+    """The labels (images, columns) of rows of numbers of that shape, one of ``classes`` a column.
+
+    Raises ImgclfError as ``read_labels`` does.
+    """
+    shape = rows.shape if len(rows.shape) > 1 else (*rows.shape, 1)
+    if rows.dtype.kind not in "buif" or shape[1:] != (len(classes),):
+        raise ImgclfError(
+            f"{rows.where}: labels must be numbers of shape (images, {len(classes)}), as dataset.label_columns lists "
+            f"them; got {rows.dtype} {rows.shape}"
+        )
+    _check_count(rows, images)
+    labels = np.empty((images, len(classes)), np.int32)
+    for piece in pieces(images):
+        values = rows.take(piece).reshape(len(piece), len(classes))
+        for column, most in enumerate(classes):
+            labels[piece, column] = _whole(values[:, column], piece, rows, most)
     return labels
 
 
@@ -121,6 +162,11 @@ def pieces(count: int, size: int = ROWS_A_PIECE) -> Iterator[NDArray[np.int64]]:
     """The numbers from 0 to ``count`` - 1, ``size`` at a time."""
     for first in range(0, count, size):
         yield np.arange(first, min(first + size, count))
+
+
+def _check_count(rows: Rows, images: int) -> None:
+    if rows.shape[0] != images:
+        raise ImgclfError(f"{rows.where}: must hold one label an image; got {rows.shape[0]:,} for {images:,} images")
 
 
 def _shape_of_images(rows: Rows) -> ImageShape:

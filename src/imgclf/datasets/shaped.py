@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.base import Pixels, file_behind
+from imgclf.datasets.base import Pixels, arrays_behind, file_behind
 from imgclf.images.fit import ImageFit, fit_image
 from imgclf.settings import ImageShape
 
@@ -36,6 +37,9 @@ class ShapedPixels:
 
     def name_of(self, index: int) -> str | None:
         return file_behind(self.pixels, index)
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        return arrays_behind(self.pixels)
 
 
 def shaped(pixels: Pixels, fit: ImageFit) -> Pixels:

@@ -1,9 +1,7 @@
-"""Where the files of a data set in MNIST's format are looked for, and how each such place is read."""
+"""The places in which a data set in MNIST's format may lie, and how each of them is read."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 from imgclf.datasets.idx import read_images, read_images_shape, read_labels, read_labels_count
 from imgclf.datasets.npz import read_member, read_member_shape
 from imgclf.datasets.strict import check_counts, check_labels
-from imgclf.errors import ImgclfError
+from imgclf.datasets.whereabouts import Miss
 
 Part = Literal["train", "test"]
 IDX_FILES = (
@@ -38,47 +36,14 @@ class Source(Protocol):
         """Images (images, height, width) and labels (images,) of a part."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """A folder of IDX files, or an .npz file; ``of_user`` where the user is the one who fills it."""
-
-    path: Path
-    of_user: bool
-
-
-@dataclass(frozen=True)
-class Miss:
-    """Why a place was not taken; ``notable`` where something is there that the user may think is in use."""
-
-    path: Path
-    problem: str
-    notable: bool
-
-
-def find_source(places: Iterable[Place]) -> tuple[Source | None, list[Miss]]:
-    """The first place that holds the whole data set, and why each place before it was not taken.
-
-    Files of different places are never mixed. Raises ImgclfError for a user's folder that holds some of the files.
-    """
-    misses: list[Miss] = []
-    for place in places:
-        found = _look_at(place.path)
-        if not isinstance(found, Miss):
-            return found, misses
-        if found.notable and place.of_user:
-            raise ImgclfError(
-                f"{found.path}: {found.problem}",
-                hint="Put what is missing beside the rest, or move the folder away: what is there is not mixed with "
-                "files of other places.",
-            )
-        misses.append(found)
-    return None, misses
-
-
-def keras_datasets_folder() -> Path:
-    """The folder in which Keras keeps the data sets that it downloaded."""
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path("~/.keras").expanduser()) / "datasets"
+def look_at(path: Path) -> IdxFolder | NpzFile | Miss:
+    """What lies at ``path``, a folder or an .npz file: the whole data set, or why it is not taken."""
+    if path.suffix != ".npz":
+        return _look_at_folder(path)
+    try:
+        return NpzFile(path) if path.is_file() else Miss(path, "not there", notable=False)
+    except OSError as error:
+        return Miss(path, f"cannot be reached: {error.strerror}", notable=True)
 
 
 @dataclass(frozen=True)
@@ -128,15 +93,6 @@ class NpzFile:
         images = read_member(self.path, f"x_{part}", dimensions=3)
         check_counts(len(images), len(labels), self.path)
         return images, labels
-
-
-def _look_at(path: Path) -> IdxFolder | NpzFile | Miss:
-    if path.suffix != ".npz":
-        return _look_at_folder(path)
-    try:
-        return NpzFile(path) if path.is_file() else Miss(path, "not there", notable=False)
-    except OSError as error:
-        return Miss(path, f"cannot be reached: {error.strerror}", notable=True)
 
 
 def _look_at_folder(folder: Path) -> IdxFolder | Miss:

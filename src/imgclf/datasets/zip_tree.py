@@ -9,21 +9,11 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from imgclf.datasets.file_tree import (
-    HIDDEN,
-    NO_IMAGE,
-    START_BYTES,
-    ImageFile,
-    PassedOver,
-    Tree,
-    has_image_name,
-    in_order,
-    is_hidden,
-    name_key,
-)
+from imgclf.datasets.file_tree import ImageFile, PassedOver, Tree, in_order, name_key
 from imgclf.errors import ImgclfError
 from imgclf.images.decode import UnreadableImage
 from imgclf.images.signature import file_format
+from imgclf.images.walk import HIDDEN, NO_IMAGE, START_BYTES, has_image_name, is_hidden
 
 MEMBER_LIMIT_BYTES = 2**28
 ENCRYPTED = 0x1  # general purpose bit flag: APPNOTE.TXT, section 4.4.4

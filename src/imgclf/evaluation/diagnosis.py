@@ -23,7 +23,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["underfits", "overfits", "still improving", "fits", "no validation", "too short to tell"]
+Kind = Literal[
+    "underfits", "overfits", "still improving", "fits", "no validation", "too short to tell", "fitted at once"
+]
 
 FEWEST_ROWS = 5
 LOSS_ABOVE_LOWEST = 0.10
@@ -99,6 +101,14 @@ def diagnose(history: list[dict[str, Any]], chance: float, *, stopped_early: boo
     late = _late(validated, chance)
     kind = _kind(late, stopped_early)
     return Diagnosis(kind, _seen(late, chance), _advice(kind, late))
+
+
+def of_a_fit_at_once(row: dict[str, Any]) -> Diagnosis:
+    """What the one row says of a head that has no epochs."""
+    seen = f"The head was fitted at once, without epochs; accuracy on the training images is {row['accuracy']:.3f}"
+    validation = row.get("validation_accuracy")
+    seen += "" if validation is None else f", on the validation images {validation:.3f}"
+    return Diagnosis("fitted at once", (f"{seen}.",), ())
 
 
 def _kind(late: _Late, stopped_early: bool) -> Kind:

@@ -18,6 +18,7 @@ from imgclf.evaluation.settings import EvaluationSettings
 from imgclf.experiment.problems import KeyPath
 from imgclf.models import ModelUnion
 from imgclf.models.base import ModelSettings
+from imgclf.models.classical_heads import ClassicalHead
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.settings import Count, ImageShape, Misfit, Misfits, Settings
 from imgclf.training.class_weights import check as check_class_weight
@@ -81,6 +82,7 @@ class Experiment(Settings):
     @model_validator(mode="after")
     def _sections_agree(self) -> Experiment:
         problems = [*_validation_problems(self), *schedule_problems(self), *_mixing_problems(self)]
+        problems += _classical_problems(self)
         problems += _entrance_problems(self)
         shape, targets = self.dataset.known_shape(), self.dataset.known_targets()
         problems += shape_problems(self, shape) if shape else []
@@ -91,12 +93,15 @@ class Experiment(Settings):
 
     def stages(self) -> tuple[StageSettings, ...]:
         """The stages of the run, each complete, also with what the model decides."""
+        stages = self.training.resolved_stages()
+        if isinstance(self.model.head, ClassicalHead):
+            stages = tuple(stage.model_copy(update={"trainable": "head"}) for stage in stages)
         freeze = self.model.starts_trained()
         return tuple(
             stage.model_copy(update={"freeze_batch_normalization": freeze})
             if stage.freeze_batch_normalization is None
             else stage
-            for stage in self.training.resolved_stages()
+            for stage in stages
         )
 
     def digest(self) -> str:
@@ -105,6 +110,7 @@ class Experiment(Settings):
         Settings that have their default value are left out, so that a new setting changes no digest.
         """
         dump = self.model_dump(mode="json", exclude_defaults=True, exclude={"reference", "runtime", "seed"})
+        dump["model"].get("head", {}).pop("support_vectors", None)  # known when the head is fitted
         training = dump.setdefault("training", {})
         for logging in ("tensorboard", "steps_per_call"):
             training.pop(logging, None)
@@ -161,6 +167,9 @@ def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[
         for target in targets
         if (message := experiment.model.head.problem(target.name, len(target.class_names)))
     ]
+    if isinstance(experiment.model.head, ClassicalHead) and len(targets) > 1:
+        found = f"{experiment.model.head.name} is for one target; the data has {len(targets)}"
+        problems.append(Misfit(("model", "head"), found))
     problems += _once(
         Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
         for stage in _stages(experiment.training)
@@ -201,6 +210,26 @@ def _entrance_problems(experiment: Experiment) -> list[Misfit]:
     for key in preprocessing.parts:
         message = f"{brings}; set {key} to null"
         problems.append(Misfit(("preprocessing", key), message, others=(("model", "name"),)))
+    return problems
+
+
+def _classical_problems(experiment: Experiment) -> list[Misfit]:
+    """What a head that is fitted at once has no use for."""
+    head, training = experiment.model.head, experiment.training
+    if not isinstance(head, ClassicalHead):
+        return []
+    message, head_key = (
+        f"has no effect: the head {head.name} is fitted at once on the body's features",
+        ("model", "head"),
+    )
+    plain = TrainingSettings().resolved_stages()[0]
+    keys = [key for key in StageSettings.model_fields if key not in ("class_weight", "augmentation", "batch_size")]
+    given = [key for key in keys if getattr(training.resolved_stages()[0], key) != getattr(plain, key)]
+    problems = [Misfit(("training", key), message, others=(head_key,)) for key in given if not training.stages]
+    if training.stages:
+        problems.append(Misfit(("training", "stages"), message, others=(head_key,)))
+    if experiment.augmentation:
+        problems.append(Misfit(("augmentation",), message, others=(head_key,)))
     return problems
 
 

@@ -6,15 +6,12 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from imgclf.errors import ImgclfError
-from imgclf.images.signature import file_format
-
-START_BYTES = 512  # enough of a file to tell its format
-IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
+from imgclf.images.walk import DEAD_LINK, HIDDEN, IMAGE_EXTENSIONS, NO_IMAGE, is_hidden, reason_against, walk
 
 
 @dataclass(frozen=True)
@@ -28,9 +25,10 @@ class Found:
 def image_files(arguments: Sequence[str]) -> Found:
     """The image files that arguments name: each a file, a folder with all below it, or a pattern (``*.png``, ``**``).
 
-    A file that is named is taken whatever it is; from a folder, and by a pattern without an extension, come files that
-    have an image's extension or start as an image does, in natural order (2 before 10). A file that is reached twice is
-    kept once. Raises ImgclfError for an argument that matches nothing, or only files that are no images.
+    A file that is named is taken whatever it is, and where it is not there, for its reader to say so; from a folder,
+    and by a pattern without an extension, come files that have an image's extension or start as an image does, in
+    natural order (2 before 10). A file that is reached twice is kept once. Raises ImgclfError for a folder or pattern
+    that matches nothing, or only files that are no images, and where no file is there at all.
     """
     files: dict[str, Path] = {}
     skipped: list[tuple[Path, str]] = []
@@ -43,6 +41,11 @@ def image_files(arguments: Sequence[str]) -> Found:
             first = files.setdefault(os.path.realpath(file), file)
             if first != file:
                 skipped.append((file, f"the same file as {first}"))
+    if files and not any(os.path.lexists(file) for file in files.values()):
+        raise ImgclfError(
+            f"{next(iter(files.values()))}: no such file or folder",
+            hint="give image files, folders, or patterns such as '*.png'",
+        )
     return Found(tuple(files.values()), tuple(dict.fromkeys(skipped)))
 
 
@@ -50,13 +53,9 @@ def _expand(argument: str) -> Found:
     path = Path(argument)
     if path.is_dir():
         return _from_folder(path)
-    if os.path.lexists(path):
-        return Found((path,), ())
-    if glob.has_magic(argument):
+    if glob.has_magic(argument) and not os.path.lexists(path):
         return _from_pattern(argument)
-    raise ImgclfError(
-        f"{argument}: no such file or folder", hint="give image files, folders, or patterns such as '*.png'"
-    )
+    return Found((path,), ())
 
 
 def _from_pattern(pattern: str) -> Found:
@@ -80,34 +79,20 @@ def _matches(pattern: str) -> list[Path]:
     except ValueError as error:
         raise ImgclfError(f"{pattern}: not a pattern: {error}") from error
     # As in a shell, a name that starts with a dot is matched only where the pattern says the dot.
-    shown = [match for match in matches if not any(_is_hidden(part) and part not in parts for part in match.parts)]
+    shown = [
+        match for match in matches if not any(_starts_with_dot(part) and part not in parts for part in match.parts)
+    ]
     return sorted(shown, key=natural_key)
 
 
 def _from_folder(folder: Path) -> Found:
-    left_out: list[tuple[Path, str]] = []
-    found = _sift(sorted(_walk(folder, (), left_out), key=natural_key))
-    return Found(found.files, (*found.skipped, *left_out))
-
-
-def _walk(folder: Path, above: tuple[str, ...], left_out: list[tuple[Path, str]]) -> Iterator[Path]:
-    """All files below a folder, links followed; a link to a folder that it lies in is not."""
-    real = os.path.realpath(folder)
-    if real in above:
-        left_out.append((folder, "a link to a folder that it lies in"))
-        return
     try:
-        entries = sorted(folder.iterdir())
+        met = sorted(walk(folder, outward=True), key=lambda one: natural_key(PurePath(one.name)))
     except OSError as error:
-        left_out.append((folder, f"cannot be listed: {error.strerror}"))
-        return
-    for entry in entries:
-        if entry.is_dir() and _is_hidden(entry.name):
-            left_out.append((entry, "hidden folder"))
-        elif entry.is_dir():
-            yield from _walk(entry, (*above, real), left_out)
-        else:
-            yield entry
+        return Found((), ((folder, f"cannot be listed: {error.strerror or error}"),))
+    left_out = tuple((folder / one.name, one.left_out) for one in met if one.left_out is not None)
+    found = _sift(folder / one.name for one in met if one.left_out is None and not one.is_folder)
+    return Found(found.files, (*found.skipped, *left_out))
 
 
 def _sift(paths: Iterable[Path], *, any_extension: bool = False) -> Found:
@@ -123,26 +108,15 @@ def _sift(paths: Iterable[Path], *, any_extension: bool = False) -> Found:
 
 
 def _reason_to_skip(path: Path, any_extension: bool) -> str | None:
-    if _is_hidden(path.name):
-        return "hidden file"
+    if is_hidden(path.name):
+        return HIDDEN
     if not path.exists():
-        return "a link to nothing"
-    if not path.is_file():
-        return "a device or a pipe"
-    if any_extension or path.suffix.lower() in IMAGE_EXTENSIONS or _starts_as_an_image(path):
-        return None
-    return "no image by name and content"
+        return DEAD_LINK
+    reason = reason_against(path)
+    return None if reason == NO_IMAGE and any_extension else reason
 
 
-def _starts_as_an_image(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return file_format(stream.read(START_BYTES)) is not None
-    except OSError:
-        return False  # what can't be read is named as no image
-
-
-def _is_hidden(name: str) -> bool:
+def _starts_with_dot(name: str) -> bool:
     return name.startswith(".") and name not in (".", "..")
 
 

@@ -37,9 +37,9 @@ class ClassicalHead(Settings):
 
     c: Positive = Field(1.0, description="How much a mistake costs against a wide margin: scikit-learn's C.")
 
-    def problem(self, target: str, classes: int) -> str | None:  # noqa: ARG002
+    def problem(self, target: str, classes: int) -> str | None:
         """Why the head can't tell so many classes apart, or None where it can."""
-        return None
+        return None if classes > 1 else f"must have 2 classes or more to tell apart; {target} has {classes}"
 
     def logits(self, features: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
         """Logits, float32 (batch, classes); ``name`` is that of the layer that makes them."""

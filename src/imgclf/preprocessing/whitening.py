@@ -12,6 +12,7 @@ from pydantic import Field
 from imgclf.errors import ImgclfError
 from imgclf.preprocessing.pieces import Pieces
 from imgclf.settings import ImageShape, Positive, Settings
+from imgclf.texts import shape_text, size_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +43,10 @@ class _Whitening(Settings):
         numbers = math.prod(image_shape)
         if numbers <= MOST_NUMBERS:
             return None
-        shape = "x".join(map(str, image_shape))
         return (
-            f"images of {shape} are {numbers:,} numbers each, and at most {MOST_NUMBERS:,} are whitened: the matrix of "
-            f"{numbers:,} x {numbers:,} would take {_size(4 * numbers**2)} in the run and about "
-            f"{_size(FIT_BYTES * numbers**2)} of memory while it is fitted; set preprocessing.size"
+            f"images of {shape_text(image_shape)} are {numbers:,} numbers each, and at most {MOST_NUMBERS:,} are "
+            f"whitened: the matrix of {numbers:,} x {numbers:,} would take {size_text(4 * numbers**2)} in the run and "
+            f"about {size_text(FIT_BYTES * numbers**2)} of memory while it is fitted; set preprocessing.size"
         )
 
     def images_to_fit(self, images: int) -> int:
@@ -146,7 +146,3 @@ def _covariance(pieces: Pieces) -> tuple[NDArray[np.float64], NDArray[np.float64
     products -= np.outer(total, mean)
     products /= pieces.count - 1
     return shift + mean, products
-
-
-def _size(size: int) -> str:
-    return f"{size / 2**30:,.1f} GiB" if size < 2**40 else f"{size / 2**40:,.1f} TiB"

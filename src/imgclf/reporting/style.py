@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -33,7 +33,7 @@ def styled() -> Iterator[None]:
     from matplotlib import rc_context
 
     with rc_context(cast(Any, _settings())), warnings.catch_warnings():
-        # A character that no installed font has is drawn as a box, which is seen in the picture.
+        # Whoever draws says so before, once: ``missing_characters``.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
@@ -56,6 +56,22 @@ def picture(figure: Figure, format: Literal["png", "svg"] = "png") -> bytes:
     return buffer.getvalue()
 
 
+def missing_characters(texts: Iterable[str]) -> list[str]:
+    """The characters of some texts, each once and in order, that no font of the pictures has: boxes are drawn for them.
+
+    matplotlib takes a second to import, which texts in ASCII don't cost.
+    """
+    wanted = dict.fromkeys(
+        character for text in texts if not text.isascii() for character in text if not character.isspace()
+    )
+    if not wanted:
+        return []
+    from matplotlib.font_manager import findfont, get_font
+
+    known = {code for family in _families() for code in get_font(findfont(family)).get_charmap()}
+    return [character for character in wanted if ord(character) not in known]
+
+
 def shortened(text: str, length: int) -> str:
     """``text``, cut to ``length`` characters with an ellipsis as the last where it is longer."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
@@ -68,12 +84,17 @@ def open_frame(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _settings() -> dict[str, Any]:
+def _families() -> list[str]:
+    """The fonts of the pictures that there are, those of characters that the first ones lack after them."""
     from matplotlib.font_manager import fontManager
 
     installed = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(font for font in _FONTS if font in installed)]
+
+
+def _settings() -> dict[str, Any]:
     return {
-        "font.family": ["DejaVu Sans", *(font for font in _FONTS if font in installed)],
+        "font.family": _families(),
         "font.size": 9,
         "axes.titlesize": 11,
         "axes.titleweight": "bold",

@@ -32,7 +32,8 @@ class TensorboardLog:
         step = row["step"]
         with self._train.as_default(step):
             for name in ("loss", "accuracy", "learning_rate"):
-                tf.summary.scalar(name, row[name])
+                if row[name] is not None:
+                    tf.summary.scalar(name, row[name])
         if row["validation_loss"] is not None:
             with self._validation.as_default(step):
                 tf.summary.scalar("loss", row["validation_loss"])

@@ -35,12 +35,6 @@ def place_problems(array: Any, name: str) -> Iterator[str]:
         yield f"{name} must lie in the file itself; found a reference to another file"
 
 
-def few(problems: list[str]) -> str:
-    """The problems as one text, the first ones of many."""
-    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    return "; ".join(problems[:SHOWN]) + more
-
-
 def settle_normalization(model: Any) -> None:
     """Let layers that keep a copy of their weights take it anew: Keras' Normalization does not see assignments."""
     import keras

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.hdf5 import few, inside, place_problems, settle_normalization
+from imgclf.runs.hdf5 import SHOWN, inside, place_problems, settle_normalization
+from imgclf.texts import few
 
 if TYPE_CHECKING:
     import h5py
@@ -46,7 +47,7 @@ def load_published(layers: Sequence[keras.layers.Layer], path: Path) -> int:
             pairs = _pairs(layers, _saved_layers(file), path)
             problems = [problem for layer, saved in pairs for problem in _problems(layer, saved)]
             if problems:
-                raise ImgclfError(f"{path}: not the weights of this network: {few(problems)}")
+                raise ImgclfError(f"{path}: not the weights of this network: {few(problems, SHOWN, '; ')}")
             return sum(_fill(layer, saved) for layer, saved in pairs)
     except FileNotFoundError as error:
         raise ImgclfError(f"{path}: no such weights file") from error
@@ -115,7 +116,7 @@ def _pairs(
     strange = [f"{one.name} is not in the network" for one in saved if one.name not in own]
     raise ImgclfError(
         f"{path}: not the weights of this network: it has {len(wanted)} layers with weights, the file {len(saved)}; "
-        f"{few(missing + strange)}"
+        f"{few(missing + strange, SHOWN, '; ')}"
     )
 
 

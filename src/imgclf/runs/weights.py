@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.files import replacing
-from imgclf.runs.hdf5 import few, inside, place_problems, settle_normalization
+from imgclf.runs.hdf5 import SHOWN, inside, place_problems, settle_normalization
+from imgclf.texts import few
 
 if TYPE_CHECKING:
     import h5py
@@ -38,7 +39,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
             problems = [problem for layer in arrays for problem in _problems(file, *layer)]
             problems += _strangers(file, {group for group, _, _ in arrays})
             if problems:
-                raise ImgclfError(f"{path}: not the weights of this model: {few(problems)}")
+                raise ImgclfError(f"{path}: not the weights of this model: {few(problems, SHOWN, '; ')}")
             filled = [
                 (variable, file[f"{group}/vars/{number}"][()])
                 for group, _, variables in arrays

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from imgclf.cli.options import Json
+from imgclf.texts import shape_text, size_text
 
 if TYPE_CHECKING:
     from imgclf.datasets.pixel_cache_entries import Entry
@@ -34,7 +35,9 @@ def list_cache(json: Json = False) -> None:
     else:
         rows = [_row(entry) for entry in entries]
         print_table(["made", "images", "shape", "size", "source", "folder"], rows, right=["images", "size"])
-        print_text(f"{_size(sum(entry.size_bytes for entry in entries))} in {folder}; imgclf data cache clear frees it")
+        print_text(
+            f"{size_text(sum(entry.size_bytes for entry in entries))} in {folder}; imgclf data cache clear frees it"
+        )
 
 
 @app.command("clear")
@@ -54,7 +57,7 @@ def clear_cache(json: Json = False) -> None:
         busy, left = ([str(path) for path in paths] for paths in (cleared.busy, cleared.left))
         print_json({"removed": cleared.removed, "freed_bytes": cleared.freed_bytes, "busy": busy, "left": left})
     else:
-        print_text(f"removed {cleared.removed:,} from {folder}: {_size(cleared.freed_bytes)}")
+        print_text(f"removed {cleared.removed:,} from {folder}: {size_text(cleared.freed_bytes)}")
         for path in cleared.busy:
             print_text(f"kept {path}: a run is making it now")
         for path in cleared.left:
@@ -65,10 +68,6 @@ def clear_cache(json: Json = False) -> None:
 
 def _row(entry: Entry) -> list[str]:
     if entry.problem:
-        return [entry.created, "-", "-", _size(entry.size_bytes), f"damaged: {entry.problem}", entry.folder.name]
-    shape = "x".join(map(str, entry.image_shape))
-    return [entry.created, f"{entry.images:,}", shape, _size(entry.size_bytes), entry.source, entry.folder.name]
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
+        return [entry.created, "-", "-", size_text(entry.size_bytes), f"damaged: {entry.problem}", entry.folder.name]
+    shape = shape_text(entry.image_shape)
+    return [entry.created, f"{entry.images:,}", shape, size_text(entry.size_bytes), entry.source, entry.folder.name]

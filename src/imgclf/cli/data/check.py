@@ -9,6 +9,7 @@ import typer
 
 from imgclf.cli.data.options import Config, Save
 from imgclf.cli.options import DataDir, Debug, Json, Set
+from imgclf.texts import shape_text
 
 LISTED = 20  # of each kind, on the screen; --json has all
 
@@ -46,7 +47,6 @@ def check_data(
 
 def _print(found: dict[str, Any]) -> None:
     from imgclf.check_data import image_text
-    from imgclf.cli.data.texts import shape_text
     from imgclf.cli.results import line
 
     for note in found["notes"]:

@@ -11,6 +11,7 @@ import typer
 from imgclf.cli.data.options import Config
 from imgclf.cli.options import DataDir, Debug, Set
 from imgclf.errors import encodable
+from imgclf.texts import size_text
 
 
 class Format(str, Enum):
@@ -49,7 +50,7 @@ def export(
             data_dir=data_dir,
             screen=screen,
         )
-    line(f"wrote {done.file}, {done.file.stat().st_size / 1e6:,.1f} MB")
+    line(f"wrote {done.file}, {size_text(done.file.stat().st_size)}")
     print_table(["array", "holds"], [list(item) for item in done.arrays.items()])
     line()
     line("this section of an experiment loads it:")

@@ -8,6 +8,7 @@ import typer
 
 from imgclf.cli.data.options import Config, Save
 from imgclf.cli.options import DataDir, Debug, Json, Set
+from imgclf.texts import shape_text, size_text
 
 
 def show_data(
@@ -79,23 +80,27 @@ def _counts(row: dict[str, Any], splits: list[str]) -> list[str]:
 
 
 def _entries(found: dict[str, Any]) -> list[tuple[str, str]]:
-    from imgclf.cli.data.texts import bytes_text, shape_text
-
     training, pixels = found["training"], found["pixels"]
     shape = shape_text(found["image_shape"])
-    sizes = ", ".join(f"{split} {bytes_text(one['bytes'])}" for split, one in found["splits"].items())
+    sizes = ", ".join(f"{split} {size_text(one['bytes'])}" for split, one in found["splits"].items())
     mean, deviation = (" ".join(f"{value:.2f}" for value in pixels[key]) for key in ("mean", "deviation"))
     in_training = shape_text(training["image_shape"])
-    batch = f"{bytes_text(training['batch_bytes'])}, in the model {bytes_text(training['batch_bytes_in_the_model'])}"
+    batch = f"{size_text(training['batch_bytes'])}, in the model {size_text(training['batch_bytes_in_the_model'])}"
     entries = [("data", note) for note in found["notes"]]
     entries += [
         ("images", f"{shape}, {found['dtype']}" + ("" if in_training == shape else f"; in training {in_training}")),
         ("pixels", f"mean {mean}, deviation {deviation} (training images, 0 to 255)"),
         ("uncompressed", f"{sizes}: so much memory or disk they take when all are decoded"),
         ("batch", f"{training['batch_size']} images: {batch}"),
-        ("in memory", f"{bytes_text(training['bytes_in_memory'])} of pixels while it trains, the test images included"),
+        ("in memory", f"{size_text(training['bytes_in_memory'])} of pixels while it trains, the test images included"),
+        *_mapped(training["bytes_mapped"]),
     ]
     for kind in ("unreadable", "unlabelled"):
         if found[kind]:
             entries.append((kind, f"{found[kind]:,} files are left out; `imgclf data check` lists them"))
     return entries + [("picture", path) for path in found["pictures"]]
+
+
+def _mapped(count: int) -> list[tuple[str, str]]:
+    text = f"{size_text(count)} of pixels in files: what is read stays in memory as long as nothing else needs the room"
+    return [("mapped", text)] if count else []
