@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import imgclf
-from imgclf.datasets.base import Split, Splits
+from imgclf.datasets.base import SelectedPixels, Split, Splits
+from imgclf.datasets.shaped import shaped
 from imgclf.datasets.split import fingerprint
 from imgclf.experiment.schema import Experiment
+from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward, Takes
 from imgclf.places import cache_folder
 from imgclf.preprocessing import Preprocessing
@@ -47,6 +49,21 @@ class MappedFeatures:
 
 
 @dataclass(frozen=True)
+class SelectedFeatures:
+    """Some rows of stored features."""
+
+    features: MappedFeatures
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Features of these images, float32 (indices, numbers)."""
+        return self.features.take(self.rows[indices])
+
+
+@dataclass(frozen=True)
 class Body:
     """A frozen body with its preprocessing, and what tells it from any other."""
 
@@ -63,11 +80,11 @@ class Body:
 
 
 def with_stored_features(
-    task: Task, experiment: Experiment, splits: Splits, recorder: Recorder, screen: Screen
+    task: Task, experiment: Experiment, splits: Splits, fitting: ImageFit, recorder: Recorder, screen: Screen
 ) -> Task:
     """The task with stored features for each stage that trains the head alone, where that is the same to it.
 
-    What stands against it is said.
+    ``fitting`` brings images to the shape that the model takes. What stands against it is said.
     """
     reasons = unstorable_stages(experiment)
     for number, reason in reasons.items():
@@ -75,12 +92,9 @@ def with_stored_features(
     numbers = [one for one, stage in enumerate(task.stages) if stage.trainable == "head" and one not in reasons]
     if not numbers:
         return task
-    store = _Store(Body.of(experiment, task.body, task.preprocessing), cache_folder() / "features", recorder, screen)
-    train = store.images(splits.train, task.train)
-    validation = store.images(splits.validation, task.validation) if splits.validation and task.validation else None
-    if train is None or (task.validation is not None and validation is None):
-        return task
-    return replace(task, stored=dict.fromkeys(numbers, Stored(train, validation)))
+    body = Body.of(experiment, task.body, task.preprocessing)
+    stored = _Store(body, fitting, cache_folder() / "features", recorder, screen).stored(splits)
+    return task if stored is None else replace(task, stored=dict.fromkeys(numbers, stored))
 
 
 def unstorable_stages(experiment: Experiment) -> dict[int, str]:
@@ -103,15 +117,29 @@ class _Store:
     """The features of one body in a folder."""
 
     body: Body
+    fitting: ImageFit
     folder: Path
     recorder: Recorder
     screen: Screen
 
-    def images(self, split: Split, images: Images) -> Images | None:
-        """A split's features with its labels, taken from the folder or put there; None where the disk has no room.
+    def stored(self, splits: Splits) -> Stored | None:
+        """The features of the training and validation images; None where the disk has no room.
 
-        ``images`` are the split's, in the shape that the model takes.
+        Splits that are drawn from the same images are stored as one, so that another seed's draw finds them too.
         """
+        train, validation = splits.train, splits.validation
+        if validation is None:
+            images = self._images(train)
+            return None if images is None else Stored(images, None)
+        if (joined := _joined(train, validation)) is None:
+            of_train, of_validation = self._images(train), self._images(validation)
+            return Stored(of_train, of_validation) if of_train and of_validation else None
+        together, rows, validation_rows = joined
+        found = self._images(together)
+        return None if found is None else Stored(_rows(found, rows), _rows(found, validation_rows))
+
+    def _images(self, split: Split) -> Images | None:
+        """A split's features with its labels, taken from the folder or put there; None where the disk has no room."""
         key = hashlib.sha256(f"{fingerprint(split)} {self.body.digest}".encode()).hexdigest()[:32]
         file, shape = self.folder / f"{key}.npy", (len(split), self.body.numbers)
         if (kept := self._kept(file, shape)) is not None:
@@ -120,7 +148,7 @@ class _Store:
         if not self._has_room(4 * shape[0] * shape[1]):
             return None
         started = time.monotonic()
-        _write(file, shape, self._parts(images.pixels))
+        _write(file, shape, self._parts(shaped(split.pixels, self.fitting)))
         seconds = time.monotonic() - started
         self.recorder.say(
             f"features of {len(split):,} images computed in {seconds:.1f} s ({len(split) / seconds:,.0f} images a "
@@ -157,6 +185,30 @@ class _Store:
             done += len(part)
             self.screen.progress("computing features", done, len(pixels))
             yield part
+
+
+def _joined(train: Split, validation: Split) -> tuple[Split, NDArray[np.int64], NDArray[np.int64]] | None:
+    """Both splits as one, in the order of the images that they were drawn from, and the rows of each in it.
+
+    None where they were not drawn from the same images.
+    """
+    pixels, others = train.pixels, validation.pixels
+    if not (
+        isinstance(pixels, SelectedPixels) and isinstance(others, SelectedPixels) and pixels.pixels is others.pixels
+    ):
+        return None
+    positions = np.concatenate([pixels.positions, others.positions])
+    order = np.argsort(positions, kind="stable")
+    rows = np.empty(len(order), np.int64)
+    rows[order] = np.arange(len(order))
+    labels = np.concatenate([train.labels, validation.labels])[order]
+    together = Split(SelectedPixels(pixels.pixels, positions[order]), labels)
+    return together, rows[: len(train)], rows[len(train) :]
+
+
+def _rows(images: Images, rows: NDArray[np.int64]) -> Images:
+    assert isinstance(images.pixels, MappedFeatures)
+    return Images(SelectedFeatures(images.pixels, rows), images.labels[rows])
 
 
 def _write(file: Path, shape: tuple[int, int], parts: Iterator[NDArray[np.float32]]) -> None:

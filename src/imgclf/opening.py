@@ -10,6 +10,7 @@ from imgclf.datasets.base import Splits
 from imgclf.evaluation.settings import averaging_text
 from imgclf.experiment.load import LoadedExperiment, experiment_text
 from imgclf.experiment.schema import Experiment
+from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.heads import cut
 from imgclf.recording import Recorder
 from imgclf.runs.files import write_whole
@@ -63,6 +64,8 @@ def write_start(
 
 def stage_texts(experiment: Experiment, model: keras.Model) -> list[str]:
     """What each stage trains, where that is not simply all. Raises ImgclfError where it names no layer."""
+    if isinstance(experiment.model.head, ClassicalHead):
+        return [f"the body stays as it is; {experiment.model.head.name} is fitted on its features, at once"]
     stages, head, texts = experiment.stages(), cut(model)[1], []
     for number, stage in enumerate(stages, 1):
         layers = set_trainable(model, head, stage.trainable, bool(stage.freeze_batch_normalization))

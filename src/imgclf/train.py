@@ -105,7 +105,7 @@ def train(
         preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)
         task = _task(experiment, splits, devices, model, fitting, preprocessing)
         training_started = time.monotonic()
-        task = with_stored_features(task, experiment, splits, recorder, screen)
+        task = with_stored_features(task, experiment, splits, fitting, recorder, screen)
         if isinstance(experiment.model.head, ClassicalHead):
             task, outcome = fit_classical(task, experiment, splits.targets[0].name, run, recorder)
         else:
