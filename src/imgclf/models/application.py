@@ -65,9 +65,6 @@ class Application(ModelSettings):
     def has_entrance(self) -> bool:
         return True
 
-    def starts_trained(self) -> bool:
-        return self.weights is not None
-
     def notes(self, image_shape: ImageShape) -> tuple[str, ...]:
         return entrance_notes(image_shape, self._network.pixel_range, self._network.least_side)
 

@@ -47,9 +47,6 @@ class SqueezeNet(ModelSettings):
     def has_entrance(self) -> bool:
         return True
 
-    def starts_trained(self) -> bool:
-        return self.weights is not None
-
     def notes(self, image_shape: ImageShape) -> tuple[str, ...]:
         return entrance_notes(image_shape, PIXEL_RANGE, LEAST_SIDE[self.version])
 
