@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from imgclf.models.heads import build_model
 from imgclf.models.published import PublishedWeights
 from imgclf.pretrained import find_published, load_pretrained
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(os.environ.get("IMGCLF_DATA_DIR", Path(__file__).parents[1] / "data"))
 VGG16 = DATA / "weights" / "vgg16_imagenet_notop.h5"
 
 
