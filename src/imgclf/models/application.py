@@ -120,7 +120,8 @@ class Application(ModelSettings):
     def _download(self) -> None:
         import keras
 
-        getattr(keras.applications, self.application)(include_top=self.top, weights="imagenet")
+        shape = (self._network.side, self._network.side, 3)
+        getattr(keras.applications, self.application)(include_top=self.top, weights="imagenet", input_shape=shape)
 
 
 def _classifier(network: keras.Model) -> keras.layers.Layer:
