@@ -31,7 +31,9 @@ class SqueezeNet(ModelSettings):
     """
 
     name: Literal["squeezenet"] = Field(description="SqueezeNet: fire modules, few parameters.")
-    version: Literal["1.0", "1.1"] = Field("1.1", description="1.1 pools earlier: about a third of the multiply-adds of 1.0.")
+    version: Literal["1.0", "1.1"] = Field(
+        "1.1", description="1.1 pools earlier: about a third of the multiply-adds of 1.0."
+    )
     weights: str | None = Field(
         "imagenet",
         min_length=1,
