@@ -142,3 +142,12 @@ def test_show_prints_nothing_of_tensorflow() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.startswith("perceptron\nSoftmax regression")
+
+
+def test_show_tells_what_a_published_network_does_to_the_images(imgclf: Imgclf) -> None:
+    options = ("--set", "model.application=MobileNetV3Small", "--set", "model.weights=null")
+    answer = imgclf("models", "show", "application", *options)
+    assert answer.status == 0, answer.err
+    assert "  enlarges images from 28x28 to 32x32\n  repeats the grey channel three times\n" in answer.out
+    notes = json.loads(imgclf("models", "show", "application", *options, "--shape", "32x32x3", "--json").out)["notes"]
+    assert notes == ["brings pixels from 0 to 1 to its own range: -1 to 1"]

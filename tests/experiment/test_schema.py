@@ -226,3 +226,33 @@ def test_the_lists_of_stages_are_judged_each_by_itself() -> None:
         "training.stages[1].augmentation[2]: mixup mixes images a second time, after cutmix; take one of them out"
     ]
     assert keys(HEAD % 0.1 + "training: {augmentation: [flip]}\n") == ["training.augmentation"]
+
+
+APPLICATION = "dataset: {name: digits}\nmodel: {name: application, application: MobileNet%s}\n"
+
+
+@pytest.mark.parametrize("model", ["application", "squeezenet"])
+def test_a_published_network_wants_pixels_as_unit_scaling_leaves_them(model: str) -> None:
+    text = f"dataset: {{name: digits}}\nmodel: {{name: {model}}}\npreprocessing: {{%s}}\n"
+    assert problems(text % "scaling: unit, size: 64") == []
+    brings = f"{model} brings pixels from 0 to 1 to the range that it was published for"
+    assert problems(text % "scaling: symmetric") == [
+        f'preprocessing.scaling: {brings}; expected "unit", found "symmetric"'
+    ]
+    assert problems(text % "normalization: featurewise, whitening: zca") == [
+        f"preprocessing.normalization: {brings}; set normalization to null",
+        f"preprocessing.whitening: {brings}; set whitening to null",
+    ]
+
+
+def test_a_published_network_with_its_top_wants_its_size() -> None:
+    assert keys(APPLICATION % ", top: true") == ["model"]
+    assert (
+        "takes images of 224x224 pixels; found 8x8; set preprocessing.size" in problems(APPLICATION % ", top: true")[0]
+    )
+    assert problems(APPLICATION % ", top: true" + "preprocessing: {size: 224}\n") == []
+    assert problems(APPLICATION % "") == []  # it enlarges small images
+
+
+def test_a_mistake_in_the_name_of_a_published_network_is_answered_with_the_nearest() -> None:
+    assert 'did you mean "MobileNetV2"' in problems(APPLICATION % "v2")[0]

@@ -65,9 +65,6 @@ class Application(ModelSettings):
     def has_entrance(self) -> bool:
         return True
 
-    def starts_trained(self) -> bool:
-        return self.weights is not None
-
     def notes(self, image_shape: ImageShape) -> tuple[str, ...]:
         return entrance_notes(image_shape, self._network.pixel_range, self._network.least_side)
 
@@ -123,7 +120,8 @@ class Application(ModelSettings):
     def _download(self) -> None:
         import keras
 
-        getattr(keras.applications, self.application)(include_top=self.top, weights="imagenet")
+        shape = (self._network.side, self._network.side, 3)
+        getattr(keras.applications, self.application)(include_top=self.top, weights="imagenet", input_shape=shape)
 
 
 def _classifier(network: keras.Model) -> keras.layers.Layer:

@@ -26,7 +26,7 @@ class ModelSettings(Settings):
 
     def starts_trained(self) -> bool:
         """Whether the body begins with trained weights, which a job loads into it."""
-        return False
+        return self.published_weights() is not None
 
     def image_problem(self, image_shape: ImageShape) -> str | None:  # noqa: ARG002
         """Why the body can't be built for images of this shape that are not too small, or None where it can."""
