@@ -17,7 +17,7 @@ from typing import Any
 
 from imgclf.augmentation.base import AugmentationSettings, Draws
 from imgclf.datasets.base import Splits
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.loading import image_fit, load_splits

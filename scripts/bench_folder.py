@@ -109,7 +109,7 @@ def run_imgclf(arguments: argparse.Namespace) -> Pass:
     import PIL.Image
     import sklearn  # noqa: F401
 
-    import imgclf.datasets.folder_loading  # noqa: F401
+    import imgclf.datasets.folders.loading  # noqa: F401
     from imgclf.datasets.base import DataPlaces
     from imgclf.datasets.image_folder import ImageFolder
     from imgclf.images.fit import ImageFit

@@ -85,7 +85,7 @@ def run_keras(arguments: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
     from keras import layers
 
-    from imgclf.datasets.idx import read_images, read_labels
+    from imgclf.datasets.published.idx import read_images, read_labels
 
     def load(split: str) -> tuple[Any, Any]:
         images = read_images(next(arguments.data_dir.glob(f"mnist/{split}-images*")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imgclf.datasets.base import Splits
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.calibration import effect, fit_temperature
 from imgclf.experiment.schema import Experiment

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from imgclf.datasets.base import Split, Splits, file_behind
-from imgclf.datasets.census import class_counts
-from imgclf.datasets.duplicates import NearPairs, Prints, equal_images, near_images, take_prints, usual_likeness
-from imgclf.datasets.rounded import rounded
+from imgclf.datasets.pixels.census import class_counts
+from imgclf.datasets.pixels.duplicates import NearPairs, Prints, equal_images, near_images, take_prints, usual_likeness
+from imgclf.datasets.pixels.rounded import rounded
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.images.perceptual import Likeness

@@ -12,8 +12,8 @@ import numpy as np
 from imgclf.calibrating import calibrate as fit_temperatures
 from imgclf.calibrating import check_calibrated
 from imgclf.datasets.base import Split, Splits, Target
-from imgclf.datasets.rounded import rounded
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.rounded import rounded
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.calibration import scaled
 from imgclf.evaluation.metrics import calibration_bins, probabilities

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import Split, Splits, Target
-from imgclf.datasets.rows import pieces
+from imgclf.datasets.stored.rows import pieces
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.loading import load_splits, say_left_out

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from imgclf.augmentation.base import AugmentationSettings, augmented_images
 from imgclf.datasets.base import Split, Splits, Target
-from imgclf.datasets.census import class_counts, held_bytes, pixel_statistics
-from imgclf.datasets.pieces import image_bytes, spread
-from imgclf.datasets.rounded import rounded
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.census import class_counts, held_bytes, pixel_statistics
+from imgclf.datasets.pixels.pieces import image_bytes, spread
+from imgclf.datasets.pixels.rounded import rounded
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment

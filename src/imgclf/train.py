@@ -14,8 +14,8 @@ import numpy as np
 
 from imgclf.classical import fit_classical
 from imgclf.datasets.base import Split, Splits
-from imgclf.datasets.rounded import rounded
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.rounded import rounded
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose, of_a_fit_at_once

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf.datasets.base import Splits, Target
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.schema import Experiment

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgclf.datasets.file_tree import folder_tree
-from imgclf.datasets.pixel_cache import cached_images
+from imgclf.datasets.cache.images import cached_images
+from imgclf.datasets.folders.file_tree import folder_tree
 from imgclf.images.fit import ImageFit
 
 Imgclf = Callable[..., Any]

@@ -324,7 +324,7 @@ def test_hdf5_reads_only_what_lies_in_the_file_itself(tmp_path: Path, kind: str,
 
 
 def test_a_stored_npz_is_mapped_and_a_cut_one_refused(tmp_path: Path) -> None:
-    from imgclf.datasets.npz_rows import NpzArrays
+    from imgclf.datasets.stored.npz_rows import NpzArrays
 
     np.savez(tmp_path / "a.npz", train_images=np.repeat(IMAGES, 10, axis=0), train_labels=LABELS)
     rows = NpzArrays(tmp_path / "a.npz").rows("train_images")

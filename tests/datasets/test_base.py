@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import ArrayPixels, SelectedPixels, file_behind
-from imgclf.datasets.joined import JoinedPixels
-from imgclf.datasets.shaped import ShapedPixels
+from imgclf.datasets.pixels.joined import JoinedPixels
+from imgclf.datasets.pixels.shaped import ShapedPixels
 from imgclf.images.fit import ImageFit
 
 

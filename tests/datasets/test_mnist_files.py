@@ -12,9 +12,9 @@ import pytest
 from imgclf.datasets.base import ArrayPixels, DataPlaces, Splits
 from imgclf.datasets.fashion_mnist import FASHION_MNIST, FashionMnist
 from imgclf.datasets.mnist import MNIST, Mnist
-from imgclf.datasets.published import IdxDataset
-from imgclf.datasets.sources import IDX_FILES
-from imgclf.datasets.strict import open_content
+from imgclf.datasets.published.idx_facts import IdxDataset
+from imgclf.datasets.published.idx_sources import IDX_FILES
+from imgclf.datasets.stored.strict import open_content
 
 # Slow because they need the real data, which the project does not carry.
 pytestmark = pytest.mark.slow

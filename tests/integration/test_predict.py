@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from imgclf.cli import app
 from imgclf.datasets.base import ArrayPixels, DataPlaces
 from imgclf.datasets.digits import Digits
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.json_schemas import PREDICTIONS_SCHEMA

@@ -121,8 +121,8 @@ class Hdf5(ArraySettings):
     name: Literal["hdf5"] = Field(description="Arrays in HDF5 files: images and labels of each split, by name.")
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
-        from imgclf.datasets.array_files import load_arrays
-        from imgclf.datasets.hdf5_rows import Hdf5Arrays
+        from imgclf.datasets.stored.hdf5_rows import Hdf5Arrays
+        from imgclf.datasets.stored.loading import load_arrays
 
         return load_arrays(self, places, seed, Hdf5Arrays)
 
@@ -133,7 +133,7 @@ class Npz(ArraySettings):
     name: Literal["npz"] = Field(description="Arrays in .npz files of numpy: images and labels of each split, by name.")
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
-        from imgclf.datasets.array_files import load_arrays
-        from imgclf.datasets.npz_rows import NpzArrays
+        from imgclf.datasets.stored.loading import load_arrays
+        from imgclf.datasets.stored.npz_rows import NpzArrays
 
         return load_arrays(self, places, seed, NpzArrays)

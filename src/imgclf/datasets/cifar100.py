@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
-from imgclf.datasets.published_cifar import CHANNELS, SIDE, CifarDataset
+from imgclf.datasets.published.cifar_facts import CHANNELS, SIDE, CifarDataset
 from imgclf.settings import ImageShape
 
 FINE = (
@@ -170,6 +170,6 @@ class Cifar100(DatasetSettings):
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         # Imported here: numpy takes 150 ms, which a mistake in an experiment file should not cost.
-        from imgclf.datasets.cifar_dataset import load_cifar
+        from imgclf.datasets.published.cifar_dataset import load_cifar
 
         return load_cifar(CIFAR100, self, TARGETS[self.labels], f"{self.labels}_labels", places, seed)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits, Target
-from imgclf.datasets.published import HEIGHT, WIDTH, IdxDataset
+from imgclf.datasets.published.idx_facts import HEIGHT, WIDTH, IdxDataset
 from imgclf.settings import ImageShape
 
 CLASS_NAMES = (
@@ -60,6 +60,6 @@ class FashionMnist(DatasetSettings):
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         # Imported here: numpy takes 150 ms, which a mistake in an experiment file should not cost.
-        from imgclf.datasets.idx_dataset import load_idx_dataset
+        from imgclf.datasets.published.idx_dataset import load_idx_dataset
 
         return load_idx_dataset(FASHION_MNIST, self, places, seed)

@@ -79,6 +79,6 @@ class ImageFolder(DatasetSettings):
         return unreadable > self.max_unreadable * files
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
-        from imgclf.datasets.folder_loading import load_image_folder
+        from imgclf.datasets.folders.loading import load_image_folder
 
         return load_image_folder(self, places, seed)

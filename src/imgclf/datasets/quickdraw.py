@@ -24,7 +24,7 @@ class QuickDrawBitmaps:
 
     def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:
         """Download the files of the classes that are not there yet. Raises ImgclfError where one can't be had."""
-        from imgclf.datasets.quickdraw_download import download_quickdraw
+        from imgclf.datasets.published.quickdraw_download import download_quickdraw
 
         download_quickdraw(classes, places.data_dir / FOLDER, places.report_progress, say)
 
@@ -58,6 +58,6 @@ class QuickDraw(DatasetSettings):
 
     def load(self, places: DataPlaces, seed: int) -> Splits:
         # Imported here: numpy takes 150 ms, which a mistake in an experiment file should not cost.
-        from imgclf.datasets.quickdraw_files import load_quickdraw
+        from imgclf.datasets.published.quickdraw_files import load_quickdraw
 
         return load_quickdraw(self, places, seed)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.base import DatasetSettings, Quarantined, SelectedPixels, Split, Splits, Target
-from imgclf.datasets.pieces import pieces
+from imgclf.datasets.pixels.pieces import pieces
 from imgclf.errors import ImgclfError
 
 _PURPOSE = 0x73706C6974  # "split": the second half of the key, so that other draws of the same seed are not these

@@ -10,7 +10,7 @@ from imgclf.cli.options import Json
 from imgclf.texts import shape_text, size_text
 
 if TYPE_CHECKING:
-    from imgclf.datasets.pixel_cache_entries import Entry
+    from imgclf.datasets.cache.entries import Entry
 
 app = typer.Typer(
     help="Decoded image files, kept so that the next run starts at once; in $IMGCLF_CACHE_DIR, or the system's place.",
@@ -23,7 +23,7 @@ def list_cache(json: Json = False) -> None:
     """What is kept: source folder, images, size, date."""
     from imgclf.cli.results import print_json
     from imgclf.cli.tables import print_table, print_text
-    from imgclf.datasets.pixel_cache_entries import list_entries
+    from imgclf.datasets.cache.entries import list_entries
     from imgclf.places import cache_folder
 
     folder = cache_folder()
@@ -48,7 +48,7 @@ def clear_cache(json: Json = False) -> None:
     """
     from imgclf.cli.results import print_json
     from imgclf.cli.tables import print_text
-    from imgclf.datasets.pixel_cache_entries import clear
+    from imgclf.datasets.cache.entries import clear
     from imgclf.places import cache_folder
 
     folder = cache_folder()

@@ -29,7 +29,7 @@ def cats_vs_dogs(
     """Copy cats and dogs to TARGET/train and TARGET/test, no picture twice; TARGET/files.csv says what went where."""
     from imgclf.cli.screen import Terminal
     from imgclf.cli.tables import print_table, print_text
-    from imgclf.datasets.cats_vs_dogs import LIST, prepare_cats_vs_dogs
+    from imgclf.datasets.folders.cats_vs_dogs import LIST, prepare_cats_vs_dogs
 
     folder = Path(target).expanduser()
     with Terminal().working(debug, tensorflow=False) as screen:

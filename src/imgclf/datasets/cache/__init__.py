@@ -1,0 +1,1 @@
+"""Decoded image files, kept on the disk."""

@@ -1,0 +1,1 @@
+"""Image files of one's own: from folders, archives and tables of labels to decoded pixels."""

@@ -1,0 +1,1 @@
+"""Arrays in files: read strictly, taken by row, put together to splits."""

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgclf.datasets.stored.npy import map_npy
+from imgclf.datasets.stored.npz import read_member, read_member_shape
+from imgclf.errors import ImgclfError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (30, 5, 7), np.uint8)
+
+
+class Trap:
+    """Unpickling an instance of this would create the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_one_array_is_read(tmp_path: Path, save: type) -> None:
+    path = tmp_path / "mnist.npz"
+    save(path, x_train=IMAGES, y_train=np.arange(30, dtype=np.uint8))
+    images = read_member(path, "x_train", dimensions=3)
+    assert images.dtype == np.uint8
+    assert np.array_equal(images, IMAGES)
+    assert read_member_shape(path, "y_train", dimensions=1) == (30,)
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    path, sign = tmp_path / "mnist.npz", tmp_path / "sign"
+    np.savez(path, x_train=np.array([Trap(sign)], dtype=object), allow_pickle=True)
+    with pytest.raises(ImgclfError, match=r"x_train: must be uint8 with 1 dimensions in C order; got object \(1,\)"):
+        read_member(path, "x_train", dimensions=1)
+    assert not sign.exists()
+
+
+@pytest.mark.parametrize(
+    ("array", "found"),
+    [
+        (IMAGES.astype(np.float32), r"got float32 \(30, 5, 7\)"),
+        (IMAGES.reshape(30, 35), r"got uint8 \(30, 35\)"),
+        (np.asfortranarray(IMAGES), r"got uint8 \(30, 5, 7\) in Fortran order"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path: Path, array: np.ndarray, found: str) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=array)
+    with pytest.raises(ImgclfError, match=f"x_train: must be uint8 with 3 dimensions in C order; {found}"):
+        read_member(path, "x_train", dimensions=3)
+
+
+def test_a_missing_array_is_named_with_those_that_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=IMAGES)
+    with pytest.raises(ImgclfError, match=r"holds no array 'x_test'; got \['x_train.npy'\]"):
+        read_member(path, "x_test", dimensions=3)
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=IMAGES)
+    content = path.read_bytes()
+    path.write_bytes(content[:500])
+    with pytest.raises(ImgclfError, match=r"not an \.npz file, or damaged: File is not a zip file"):
+        read_member(path, "x_train", dimensions=3)
+    path.write_bytes(content.replace(IMAGES[7].tobytes(), IMAGES[8].tobytes()))
+    with pytest.raises(ImgclfError, match=r"not an \.npz file, or damaged: Bad CRC-32"):
+        read_member(path, "x_train", dimensions=3)
+
+
+def npy_header(shape: str) -> bytes:
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "method", "problem"),
+    [
+        (
+            npy_header("(30, 5, 7)") + bytes(1049),
+            zipfile.ZIP_STORED,
+            "its header declares 1,050 bytes of data, it holds 1,049",
+        ),
+        (npy_header("(30, 5, 7)") + bytes(1051), zipfile.ZIP_STORED, "bytes are left over"),
+        (
+            npy_header("(99999, 9999, 99)") + b"x",
+            zipfile.ZIP_STORED,
+            "more than the 4,294,967,296 that are read at most",
+        ),
+        (npy_header("(9999, 999, 9)") + b"x", zipfile.ZIP_DEFLATED, "more than a file of its size can hold"),
+        (npy_header("(1, 2, __import__('os'))"), zipfile.ZIP_STORED, "x_train: not a numpy array"),
+        (b"<!DOCTYPE html>", zipfile.ZIP_STORED, "x_train: not a numpy array"),
+        (
+            npy_header("(1, 1, 1)") + b"x",
+            zipfile.ZIP_LZMA,
+            "must be stored or deflated, as numpy does it; got zip method 14",
+        ),
+    ],
+)
+def test_what_is_no_whole_array_is_refused(tmp_path: Path, content: bytes, method: int, problem: str) -> None:
+    path = tmp_path / "mnist.npz"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("x_train.npy", content)
+    with pytest.raises(ImgclfError, match=problem):
+        read_member(path, "x_train", dimensions=3)
+
+
+def test_negative_sides_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cat.npy"
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (-2, -784)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(2 * 784))
+    with pytest.raises(ImgclfError, match=r"cat.npy: not a numpy array: its header declares the shape \(-2, -784\)"):
+        map_npy(path)
