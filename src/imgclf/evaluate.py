@@ -19,7 +19,14 @@ from imgclf.evaluation.calibration import scaled
 from imgclf.evaluation.metrics import calibration_bins, probabilities
 from imgclf.evaluation.report import BY_DEFAULT, Answers, build_report, join_reports
 from imgclf.evaluation.settings import EvaluationSettings, averaging_text
-from imgclf.evaluation_files import Evaluation, TargetEvaluation, suffix_of, write_evaluation
+from imgclf.evaluation_files import (
+    PAIRS,
+    Evaluation,
+    TargetEvaluation,
+    random_sample,
+    suffix_of,
+    write_evaluation,
+)
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import loading_once, say_left_out, say_undrawable
@@ -129,7 +136,9 @@ def evaluate_split(
     report = join_reports({one.target: one.report for one in evaluated}, correct)
     if settings.test_time_augmentation:
         report["test_time_augmentation"] = settings.test_time_augmentation
-    return Evaluation(report, rounded(shaped(images.pixels, fit)), evaluated)
+    pixels = shaped(images.pixels, fit)
+    transformed = forward.image_output(pixels.take(random_sample(pixels)[:PAIRS]))
+    return Evaluation(report, rounded(pixels), evaluated, transformed)
 
 
 def _answers(forward: Forward, images: Split, fit: ImageFit) -> list[Answers]:

@@ -15,7 +15,7 @@ from imgclf.runs.files import write_json, write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.target_files import target_parts
 
-GRID_IMAGES = 36
+GRID_IMAGES, PAIRS = 36, 12
 SAMPLE_SEED = 0  # the same random sample of images for every run on the same data: pictures can be compared
 
 
@@ -41,11 +41,16 @@ class TargetEvaluation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A split's report of all targets (see REPORT_SCHEMA), its images, and what came of each target."""
+    """A split's report of all targets (see REPORT_SCHEMA), its images, and what came of each target.
+
+    ``transformed``, float32 (up to PAIRS, height, width, channels), is what the model's image layer, if it has one,
+    makes of the first images of the random sample.
+    """
 
     report: dict[str, Any]
     pixels: Pixels
     targets: tuple[TargetEvaluation, ...]
+    transformed: NDArray[np.float32] | None = None
 
 
 def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, variant: str = "") -> None:
@@ -65,9 +70,11 @@ def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, v
         of_target = f" of {one.target}" if len(evaluation.targets) > 1 else ""
         for name, picture in _target_pictures(one, evaluation.pixels, of_target).items():
             write_whole(run.plots / f"{name}{parts[one.target]}{suffix}.png", picture)
-    sample = _random_sample(evaluation)
+    sample = random_sample(evaluation.pixels)
     heading = "A random sample: predicted (true)"
     write_whole(run.plots / f"samples{suffix}.png", _grid(evaluation.pixels, evaluation.targets, sample, heading))
+    if evaluation.transformed is not None:
+        write_whole(run.plots / f"transformed{suffix}.png", _pairs(evaluation, evaluation.transformed, sample))
     write_whole(run.plots / "curves.png", draw_curves(run.read_metrics()))
     for number, position in enumerate(sample[:samples], 1):
         write_whole(run.path / f"samples{suffix}" / f"{number:03}.png", _labelled(evaluation, position))
@@ -145,6 +152,18 @@ def _grid(pixels: Pixels, evaluated: Sequence[TargetEvaluation], positions: NDAr
     return draw_grid(images, [_title(evaluated, position) for position in shown], heading)
 
 
+def _pairs(evaluation: Evaluation, transformed: NDArray[np.float32], sample: NDArray[np.int64]) -> bytes:
+    """The images above what the model's image layer makes of them, whose least value is drawn black, greatest white."""
+    from imgclf.reporting.grids import draw_pairs
+
+    shown = sample[: len(transformed)]
+    least, greatest = float(transformed.min()), float(transformed.max())
+    seen = np.rint((transformed - least) * (255 / max(greatest - least, 1e-12))).astype(np.uint8)
+    titles = [(_title(evaluation.targets, position), ("", None)) for position in shown]
+    heading = "Before and after the transform that the model learned: predicted (true)"
+    return draw_pairs(evaluation.pixels.take(shown), seen, titles, heading)
+
+
 def _labelled(evaluation: Evaluation, position: int) -> bytes:
     from imgclf.reporting.grids import label_image
 
@@ -162,8 +181,9 @@ def _title(evaluated: Sequence[TargetEvaluation], position: int) -> tuple[str, b
     return "\n".join(lines), all(bool(one.correct[position]) for one in evaluated)
 
 
-def _random_sample(evaluation: Evaluation) -> NDArray[np.int64]:
-    return np.random.default_rng(SAMPLE_SEED).permutation(len(evaluation.pixels))
+def random_sample(pixels: Pixels) -> NDArray[np.int64]:
+    """The positions of all images, in an order that depends on their number alone."""
+    return np.random.default_rng(SAMPLE_SEED).permutation(len(pixels))
 
 
 def _worst_mistakes(evaluated: TargetEvaluation) -> NDArray[np.int64]:

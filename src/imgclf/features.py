@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import imgclf
 from imgclf.datasets.base import SelectedPixels, Split, Splits
-from imgclf.datasets.shaped import shaped
+from imgclf.datasets.pixels.shaped import shaped
 from imgclf.datasets.split import fingerprint
 from imgclf.experiment.schema import Experiment
 from imgclf.images.fit import ImageFit

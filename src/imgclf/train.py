@@ -19,7 +19,6 @@ from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose, of_a_fit_at_once
-from imgclf.evaluation.settings import EvaluationSettings
 from imgclf.evaluation_files import write_evaluation
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
@@ -113,7 +112,7 @@ def train(
         run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
         recorder.draw_graph(task.model)
         _refuse_not_finite(outcome, run)
-        report, diagnosis = _finish(run, task, experiment.evaluation, splits, fitting, recorder, outcome)
+        report, diagnosis = _finish(run, task, experiment, splits, fitting, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
 
 
@@ -260,7 +259,7 @@ def _refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
 def _finish(
     run: RunFolder,
     task: Task,
-    settings: EvaluationSettings,
+    experiment: Experiment,
     splits: Splits,
     fitting: ImageFit,
     recorder: Recorder,
@@ -271,8 +270,9 @@ def _finish(
         recorder.say(reason)
     if task.settings.tensorboard.projector and task.validation is not None:
         recorder.project(*_features(task, task.validation, splits))
-    forward = Forward(task.model, task.preprocessing.apply, task.test_time_augmentation)
-    evaluation = evaluate_split(forward, splits, "test", fitting, settings)
+    averaging, image_layer = task.test_time_augmentation, experiment.model.image_layer()
+    forward = Forward(task.model, task.preprocessing.apply, averaging, image_layer)
+    evaluation = evaluate_split(forward, splits, "test", fitting, experiment.evaluation)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
     chance = float(np.mean([1 / len(target.class_names) for target in splits.targets]))

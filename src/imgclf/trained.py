@@ -122,7 +122,8 @@ def open_trained(
         model = build_model(experiment.model, image_shape, classes)
     load_weights(model, source.weights)
     preprocessing = _preprocessing(source, image_shape, load_data, screen)
-    forward = Forward(model, preprocessing.apply, experiment.evaluation.test_time_augmentation)
+    averaging, image_layer = experiment.evaluation.test_time_augmentation, experiment.model.image_layer()
+    forward = Forward(model, preprocessing.apply, averaging, image_layer)
     temperatures = _temperatures(source, targets, screen) if calibrated else {}
     return Trained(source, targets, image_shape, devices, model, forward, temperatures)
 

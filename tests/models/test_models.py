@@ -16,6 +16,7 @@ from imgclf.models.perceptron import Perceptron
 from imgclf.models.quickdraw_cnn import QuickdrawCnn
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.models.small_vgg import SmallVgg
+from imgclf.models.spatial_transformer import SpatialTransformer
 from imgclf.settings import ImageShape
 
 MNIST = (28, 28, 1)
@@ -62,6 +63,14 @@ SMALL: list[ModelSettings] = [
         batch_norm=True,
         dropout=0.0,
     ),
+    SpatialTransformer(
+        name="spatial_transformer",
+        localisation_filters=(4,),
+        localisation_dense_units=(8,),
+        blocks=((4,), (8,)),
+        padding="same",
+        dense_units=(32,),
+    ),
 ]
 SIZES: list[ModelSettings] = [
     LeNet(name="lenet", filters=(2,), dense_units=()),
@@ -81,6 +90,9 @@ SIZES: list[ModelSettings] = [
     AlexNet(name="alexnet", filters=(2, 2, 2, 2, 2), pool_size=2, pool_strides=3, dense_units=(2,)),
     AlexNet(name="alexnet", filters=(2, 2, 2, 2, 2), padding="same", dense_units=()),
     GoogLeNet(name="googlenet"),
+    SpatialTransformer(name="spatial_transformer"),
+    SpatialTransformer(name="spatial_transformer", localisation_filters=(2, 2, 2, 2), localisation_dense_units=()),
+    SpatialTransformer(name="spatial_transformer", localisation_filters=(2,), sampled_size=12, transform="rotation"),
 ]
 
 

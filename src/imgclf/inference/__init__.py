@@ -28,7 +28,8 @@ class Forward:
     """A model and its preprocessing, compiled once: pixels in, logits out.
 
     ``preprocess`` makes of pixels what the model sees: float32, same shape. ``test_time_augmentation`` "flip" averages
-    the logits of each image and of its horizontal mirror image, at twice the time.
+    the logits of each image and of its horizontal mirror image, at twice the time. ``image_layer`` names the layer
+    whose output :meth:`image_output` gives.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Forward:
         model: keras.Model,
         preprocess: Callable[[Any], Any],
         test_time_augmentation: Literal["flip"] | None = None,
+        image_layer: str | None = None,
     ) -> None:
         import tensorflow as tf
 
@@ -47,7 +49,9 @@ class Forward:
             both = zip(plain(images), plain(tf.reverse(images, axis=[2])), strict=True)
             return [(one + mirrored) / 2 for one, mirrored in both]
 
+        cut = _cut(model, image_layer) if image_layer else None
         self.batch_images = _batch_images(model)
+        self._to_image_layer = cut and tf.function(lambda images: cut(preprocess(images), training=False))
         self._call = tf.function(averaged if test_time_augmentation else plain, reduce_retracing=True)
 
     def logits(self, pixels: Takes) -> list[NDArray[np.float32]]:
@@ -69,6 +73,26 @@ class Forward:
         import tensorflow as tf
 
         return [target.numpy().astype(np.float32, copy=False) for target in self._call(tf.constant(images))]
+
+    def image_output(self, images: NDArray[Any]) -> NDArray[np.float32] | None:
+        """What the image layer makes of one batch: float32 (batch, height, width, channels); None where none is named.
+
+        It is on the scale of what the model sees.
+        """
+        import tensorflow as tf
+
+        if self._to_image_layer is None:
+            return None
+        found: NDArray[np.float32] = self._to_image_layer(tf.constant(images)).numpy().astype(np.float32, copy=False)
+        return found
+
+
+def _cut(model: keras.Model, layer: str) -> keras.Model:
+    """The model up to a layer."""
+    import keras
+
+    (images,) = model.inputs
+    return keras.Model(images, model.get_layer(layer).output)
 
 
 def _batch_images(model: keras.Model) -> int:

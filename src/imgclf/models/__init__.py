@@ -17,6 +17,7 @@ from imgclf.models.perceptron import Perceptron
 from imgclf.models.quickdraw_cnn import QuickdrawCnn
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.models.small_vgg import SmallVgg
+from imgclf.models.spatial_transformer import SpatialTransformer
 from imgclf.models.squeezenet import SqueezeNet
 
 ModelUnion = Annotated[
@@ -29,6 +30,7 @@ ModelUnion = Annotated[
     | SmallVgg
     | AlexNet
     | GoogLeNet
+    | SpatialTransformer
     | Application
     | SqueezeNet,
     Field(discriminator="name"),

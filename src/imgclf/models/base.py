@@ -47,6 +47,10 @@ class ModelSettings(Settings):
     def finish_loading(self, model: keras.Model) -> None:
         """Called with the model after its published weights were loaded."""
 
+    def image_layer(self) -> str | None:
+        """Name of a layer whose output is an image worth showing beside its input; None where there is none."""
+        return None
+
     @abstractmethod
     def build_body(self, image_shape: ImageShape) -> keras.Model:
         """The network from images, float32 (batch, height, width, channels), to features (batch, features)."""
