@@ -21,7 +21,7 @@ from imgclf.datasets.split import fingerprint
 from imgclf.experiment.schema import Experiment
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward, Takes
-from imgclf.places import cache_folder
+from imgclf.places import features_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.recording import Recorder
 from imgclf.runs.files import replacing
@@ -93,7 +93,7 @@ def with_stored_features(
     if not numbers:
         return task
     body = Body.of(experiment, task.body, task.preprocessing)
-    stored = _Store(body, fitting, cache_folder() / "features", recorder, screen).stored(splits)
+    stored = _Store(body, fitting, features_folder(), recorder, screen).stored(splits)
     return task if stored is None else replace(task, stored=dict.fromkeys(numbers, stored))
 
 

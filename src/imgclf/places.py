@@ -24,3 +24,8 @@ def cache_folder() -> Path:
 
     named = os.environ.get(CACHE_VARIABLE)
     return Path(named).expanduser() if named else user_cache_path("imgclf")
+
+
+def features_folder() -> Path:
+    """The folder of stored features, one file each."""
+    return cache_folder() / "features"

@@ -33,7 +33,7 @@ from imgclf.opening import now, say_start, stage_texts, write_start
 from imgclf.places import runs_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
-from imgclf.pretrained import load_pretrained
+from imgclf.pretrained import Pretrained, load_pretrained
 from imgclf.recording import Recorder
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder, create_run_folder
@@ -44,6 +44,7 @@ from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.loop import Images, Outcome, Task, fit
 from imgclf.training.precision import computing_in
+from imgclf.transfer import load_earlier_weights, with_earlier_network
 
 if TYPE_CHECKING:
     import keras
@@ -81,12 +82,15 @@ def train(
     """
     started, screen = time.monotonic(), screen or Silent()
     choose_kernels()
-    loaded = load_experiment(str(config), overrides)
+    loaded, earlier = with_earlier_network(load_experiment(str(config), overrides), runs_folder(runs_dir))
     splits = load_splits(loaded.experiment, data_dir, screen)
     devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
     _check_data(loaded, splits, devices)
     model = _build(loaded.experiment, splits, devices)
-    pretrained = load_pretrained(model, loaded.experiment.model, data_dir)
+    if earlier:
+        pretrained: Pretrained | None = load_earlier_weights(model, earlier)
+    else:
+        pretrained = load_pretrained(model, loaded.experiment.model, data_dir)
     stages = stage_texts(loaded.experiment, model)
     experiment = _resolved(loaded.experiment, model, devices)
     run = create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())

@@ -111,6 +111,7 @@ class Experiment(Settings):
         """
         dump = self.model_dump(mode="json", exclude_defaults=True, exclude={"reference", "runtime", "seed"})
         dump["model"].get("head", {}).pop("support_vectors", None)  # known when the head is fitted
+        dump["model"].pop("body", None)  # the earlier run's, which `run` names
         training = dump.setdefault("training", {})
         for logging in ("tensorboard", "steps_per_call"):
             training.pop(logging, None)

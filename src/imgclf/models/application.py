@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from imgclf.models.base import ModelSettings
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 # EfficientNet's published variances are deviations; Keras makes up for it by a layer that it builds only together
 # with the download (https://github.com/tensorflow/tensorflow/issues/49930).
-EFFICIENTNET_VARIANCE = np.array([0.229, 0.224, 0.225], np.float32)
+EFFICIENTNET_VARIANCE = (0.229, 0.224, 0.225)
 
 
 class Application(ModelSettings):
@@ -81,7 +80,7 @@ class Application(ModelSettings):
         if self.application.startswith("EfficientNetB"):
             layer = model.get_layer("normalization")
             variance = layer.adapt_variance.numpy()
-            if np.allclose(variance, EFFICIENTNET_VARIANCE, atol=1e-4):
+            if all(abs(found - known) < 1e-4 for found, known in zip(variance, EFFICIENTNET_VARIANCE, strict=True)):
                 layer.adapt_variance.assign(variance**2)
                 layer.finalize_state()
 

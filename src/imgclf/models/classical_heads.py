@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from imgclf.settings import Count, Positive, Settings
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    from numpy.typing import NDArray
 
 SCALE, KERNEL = "head_scale", "head_kernel"  # layers of the radial basis functions, before the logits
-Weights = dict[str, list[NDArray[np.float32]]]  # by layer
+Weights: TypeAlias = "dict[str, list[NDArray[np.float32]]]"  # by layer
 Costs = dict[int, float] | None  # by class
 
 
@@ -134,6 +134,7 @@ class SvmHead(ClassicalHead):
     def _fit_linear(
         self, scaled: _Standardised, labels: NDArray[np.int32], costs: Costs, name: str, seed: int
     ) -> Fitted:
+        import numpy as np
         from sklearn.svm import LinearSVC
 
         model = LinearSVC(C=self.c, class_weight=costs, max_iter=20_000, random_state=seed)
@@ -146,6 +147,7 @@ class SvmHead(ClassicalHead):
     def _fit_radial(
         self, scaled: _Standardised, labels: NDArray[np.int32], costs: Costs, name: str, seed: int
     ) -> Fitted:
+        import numpy as np
         from sklearn.svm import SVC
 
         count = int(labels.max()) + 1
@@ -180,6 +182,7 @@ class _Standardised:
 
     @classmethod
     def of(cls, features: NDArray[np.float32]) -> _Standardised:
+        import numpy as np
         from sklearn.preprocessing import StandardScaler
 
         scaler = StandardScaler()
@@ -188,6 +191,8 @@ class _Standardised:
 
     def of_features(self, kernel: NDArray[np.float64], bias: NDArray[np.float64]) -> list[NDArray[np.float32]]:
         """Weights of a dense layer on the features as they were, given (classes, numbers) and (classes,) on these."""
+        import numpy as np
+
         plain = kernel / self.deviation
         return [plain.T.astype(np.float32), (bias - plain @ self.mean).astype(np.float32)]
 
@@ -197,4 +202,6 @@ def _by_class(class_weights: NDArray[np.float32] | None) -> Costs:
 
 
 def _as_float32(layers: dict[str, list[NDArray[np.float64]]]) -> Weights:
+    import numpy as np
+
     return {name: [array.astype(np.float32) for array in arrays] for name, arrays in layers.items()}

@@ -1,0 +1,82 @@
+"""Networks of earlier runs under new heads."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+import imgclf
+from imgclf.errors import ImgclfError
+
+# Slow: real runs, a few seconds each.
+pytestmark = pytest.mark.slow
+
+QUIET = ["training.tensorboard.scalars=false", "training.tensorboard.graph=false"]
+TRANSFER = (
+    "dataset: digits\nmodel: {{name: transfer, run: {run}, cut: {cut}}}\ntraining: {{trainable: head, epochs: 1}}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = [*QUIET, "model.filters=[4,8]", "model.dense_units=[16]", "training.epochs=1"]
+    return imgclf.train("lenet_digits", overrides=settings, runs_dir=tmp_path_factory.mktemp("earlier")).run.path
+
+
+def train(tmp_path: Path, run: Path | str, cut: str, overrides: Sequence[str] = ()) -> Any:
+    config = tmp_path / "transfer.yaml"
+    config.write_text(TRANSFER.format(run=run, cut=cut))
+    return imgclf.train(str(config), overrides=[*QUIET, *overrides], runs_dir=tmp_path / "runs")
+
+
+def weights_of(run: Path, name: str) -> list[np.ndarray]:
+    import h5py
+
+    with h5py.File(run / "weights" / "last.weights.h5") as file:
+        (group,) = (one for one in file["layers"].values() if one["vars"].attrs.get("name") == name)
+        return [group["vars"][number][()] for number in sorted(group["vars"])]
+
+
+def test_the_layers_that_are_kept_have_the_earlier_runs_weights_and_the_head_is_new(
+    earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    run = train(tmp_path, earlier, "conv_2").run
+    for layer in ("conv_1", "conv_2"):
+        for kept, trained in zip(weights_of(earlier, layer), weights_of(run.path, layer), strict=True):
+            np.testing.assert_array_equal(kept, trained)
+    assert run.record()["pretrained"]["path"] == str(earlier / "weights" / "last.weights.h5")
+
+
+def test_the_run_stands_by_itself_once_the_earlier_one_is_gone(
+    earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    copy = tmp_path / "earlier"
+    shutil.copytree(earlier, copy)
+    result = train(tmp_path, copy, "dense_1")
+    shutil.rmtree(copy)
+    assert imgclf.load_run(result.run.path).evaluate()["loss"] == result.report["loss"]
+    assert yaml.safe_load(result.run.experiment.read_text())["model"]["body"]["name"] == "lenet"
+
+
+@pytest.mark.parametrize(
+    ("cut", "overrides", "message"),
+    [
+        ("conv_9", [], 'must be a layer of the lenet of .*; got "conv_9"'),
+        ("conv_2", ["preprocessing.scaling=symmetric"], "scaling differs"),
+        ("dense_1", ["preprocessing.size=16"], "layer dense_1 must have weights of the shapes"),
+    ],
+)
+def test_what_does_not_fit_the_earlier_run_is_refused(
+    cut: str, overrides: list[str], message: str, earlier: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ImgclfError, match=message):
+        train(tmp_path, earlier, cut, overrides)
+    assert not (tmp_path / "runs").exists()
