@@ -131,7 +131,7 @@ class Experiment(Settings):
         stages = [_name_first(stage.model_dump(mode="json")) for stage in self.training.resolved_stages()]
         if self.training.stages:
             dump["training"]["stages"] = stages
-        else:
+        elif not isinstance(self.model.head, ClassicalHead):
             dump["training"].update({key: value for key, value in stages[0].items() if key in dump["training"]})
         return dump if self.reference else {name: value for name, value in dump.items() if name != "reference"}
 
