@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +148,7 @@ class _Store:
         if not self._has_room(4 * shape[0] * shape[1]):
             return None
         started = time.monotonic()
-        _write(file, shape, self._parts(shaped(split.pixels, self.fitting)))
+        write_features(file, shape, self._parts(shaped(split.pixels, self.fitting)))
         seconds = time.monotonic() - started
         self.recorder.say(
             f"features of {len(split):,} images computed in {seconds:.1f} s ({len(split) / seconds:,.0f} images a "
@@ -179,12 +179,12 @@ class _Store:
         )
         return False
 
-    def _parts(self, pixels: Takes) -> Iterator[NDArray[np.float32]]:
+    def _parts(self, pixels: Takes) -> Iterator[list[NDArray[np.float32]]]:
         done = 0
-        for (part,) in self.body.forward.parts(pixels):
-            done += len(part)
+        for parts in self.body.forward.parts(pixels):
+            done += len(parts[0])
             self.screen.progress("computing features", done, len(pixels))
-            yield part
+            yield parts
 
 
 def _joined(train: Split, validation: Split) -> tuple[Split, NDArray[np.int64], NDArray[np.int64]] | None:
@@ -211,11 +211,15 @@ def _rows(images: Images, rows: NDArray[np.int64]) -> Images:
     return Images(SelectedFeatures(images.pixels, rows), images.labels[rows])
 
 
-def _write(file: Path, shape: tuple[int, int], parts: Iterator[NDArray[np.float32]]) -> None:
+def write_features(file: Path, shape: tuple[int, int], parts: Iterable[list[NDArray[np.float32]]]) -> None:
+    """Write features as they come, float32 of ``shape`` (images, numbers), whole or not at all.
+
+    ``parts`` are those of ``Forward.parts`` of a body: lists of one array.
+    """
     with replacing(file) as temporary:
         mapped = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
         first = 0
-        for part in parts:
+        for (part,) in parts:
             mapped[first : first + len(part)] = part.reshape(len(part), -1)
             first += len(part)
         mapped.flush()

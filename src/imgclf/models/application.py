@@ -80,7 +80,9 @@ class Application(ModelSettings):
         if self.application.startswith("EfficientNetB"):
             layer = model.get_layer("normalization")
             variance = layer.adapt_variance.numpy()
-            if all(abs(found - known) < 1e-4 for found, known in zip(variance.flat, EFFICIENTNET_VARIANCE, strict=True)):
+            if all(
+                abs(found - known) < 1e-4 for found, known in zip(variance.flat, EFFICIENTNET_VARIANCE, strict=True)
+            ):
                 layer.adapt_variance.assign(variance**2)
                 layer.finalize_state()
 

@@ -1,0 +1,64 @@
+"""The files of stored features: what there is of them, and how they are removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from imgclf.places import features_folder
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """Features float32 (images, numbers) of one body on one set of images; 0 and 0 where the file is damaged."""
+
+    file: Path
+    images: int
+    numbers: int
+    size_bytes: int
+    made: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The file as one object of the command's JSON."""
+        return {
+            "path": str(self.file),
+            "features": self.numbers,
+            "images": self.images,
+            "size_bytes": self.size_bytes,
+            "created": self.made,
+        }
+
+
+@dataclass(frozen=True)
+class ClearedFeatures:
+    """How many files were removed, and their bytes."""
+
+    removed: int
+    freed_bytes: int
+
+
+def list_features() -> list[FeatureFile]:
+    """The stored features of this machine's cache, the oldest first."""
+    return sorted(map(_described, features_folder().glob("*.npy")), key=lambda one: (one.made, one.file.name))
+
+
+def clear_features() -> ClearedFeatures:
+    """Remove them all; a run that has a file mapped keeps it until it ends."""
+    files = list_features()
+    for one in files:
+        one.file.unlink(missing_ok=True)
+    return ClearedFeatures(len(files), sum(one.size_bytes for one in files))
+
+
+def _described(file: Path) -> FeatureFile:
+    import numpy as np
+
+    status = file.stat()
+    made = datetime.fromtimestamp(status.st_mtime).astimezone().isoformat(timespec="seconds")
+    try:
+        images, numbers = np.load(file, mmap_mode="r", allow_pickle=False).shape
+    except (OSError, ValueError):  # listed as it is, so that it can be cleared; a run that needs it says what is wrong
+        images, numbers = 0, 0
+    return FeatureFile(file, images, numbers, status.st_size, made)
