@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from imgclf.places import features_folder
+
+LEFT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,21 @@ class ClearedFeatures:
 
 def list_features() -> list[FeatureFile]:
     """The stored features of this machine's cache, the oldest first."""
-    return sorted(map(_described, features_folder().glob("*.npy")), key=lambda one: (one.made, one.file.name))
+    files = (file for file in features_folder().glob("*.npy") if not file.name.startswith("."))
+    return sorted(map(_described, files), key=lambda one: (one.made, one.file.name))
 
 
 def clear_features() -> ClearedFeatures:
-    """Remove them all; a run that has a file mapped keeps it until it ends."""
-    files = list_features()
+    """Remove them all, and what killed runs left; a run that has a file mapped keeps it until it ends."""
+    files = list_features() + [_described(file) for file in features_folder().glob(".*.npy") if _is_left(file)]
     for one in files:
         one.file.unlink(missing_ok=True)
     return ClearedFeatures(len(files), sum(one.size_bytes for one in files))
+
+
+def _is_left(file: Path) -> bool:
+    """Whether nobody has written to an unfinished file for an hour."""
+    return time.time() - file.stat().st_mtime > LEFT_SECONDS
 
 
 def _described(file: Path) -> FeatureFile:

@@ -115,3 +115,17 @@ def test_the_cache_is_listed_and_cleared(
     assert cleared["freed_bytes"] == listed[0]["size_bytes"]
     assert json.loads(imgclf("data", "cache", "list", "--json").out) == []
     assert "removed 0" in imgclf("data", "cache", "clear").out
+
+
+def test_stored_features_are_listed_and_cleared_with_the_decoded_images(
+    imgclf: Imgclf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache" / "features").mkdir(parents=True)
+    np.save(tmp_path / "cache" / "features" / "abc.npy", np.zeros((5, 7), np.float32))
+    (listed,) = json.loads(imgclf("data", "cache", "list", "--json").out)
+    assert (listed["images"], listed["features"]) == (5, 7)
+    assert "abc.npy" in imgclf("data", "cache", "list").out
+    cleared = json.loads(imgclf("data", "cache", "clear", "--json").out)
+    assert (cleared["removed"], cleared["freed_bytes"]) == (1, listed["size_bytes"])
+    assert not list((tmp_path / "cache" / "features").iterdir())
