@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,9 +14,7 @@ from imgclf.experiment.load import load_experiment
 from imgclf.loading import load_splits
 from imgclf.screen import Silent
 
-if TYPE_CHECKING:
-    from conftest import SmallMnist
-
+# ruff: noqa: ANN001 (``small`` is of a class of conftest.py)
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_imbalanced.py"
 FEW = ("--train", "40", "--test", "20", "--rare", "0.1")
 
@@ -32,7 +29,7 @@ def rows(images: NDArray[np.uint8]) -> set[bytes]:
 
 
 @pytest.mark.slow  # starts two processes
-def test_the_rare_class_is_the_shirts_and_the_config_reads_it(small: SmallMnist, tmp_path: Path) -> None:
+def test_the_rare_class_is_the_shirts_and_the_config_reads_it(small, tmp_path: Path) -> None:
     small.write(tmp_path / "fashion_mnist")
     for name in ("rare_shirts", "again"):
         done = make(tmp_path / f"{name}.npz", *FEW)
@@ -52,7 +49,7 @@ def test_the_rare_class_is_the_shirts_and_the_config_reads_it(small: SmallMnist,
 
 
 @pytest.mark.slow  # starts a process
-def test_more_images_than_there_are_is_one_line_and_no_file(small: SmallMnist, tmp_path: Path) -> None:
+def test_more_images_than_there_are_is_one_line_and_no_file(small, tmp_path: Path) -> None:
     small.write(tmp_path / "fashion_mnist")
     done = make(tmp_path / "rare.npz", "--train", "200", "--test", "20")
     assert done.returncode == 1
