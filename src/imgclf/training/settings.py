@@ -39,7 +39,8 @@ class CommonSettings(Settings):
     )
     loss: LossUnion = Field(
         CROSS_ENTROPY,
-        description="What training makes small, and its `loss` shows. Losses of validation, test and evaluation are cross-entropy, whatever this says.",
+        description="What training makes small, and the training loss that is shown. The losses of validation and test "
+        "are plain cross-entropy.",
     )
     label_smoothing: Fraction = Field(0.0, description="Share of each label that is spread evenly over all classes.")
     class_weight: ClassWeight = Field(
