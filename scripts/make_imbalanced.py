@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An .npz file of two classes, one of them rare: Fashion-MNIST's shirts among its other tops.
 
-    scripts/make_imbalanced.py FILE [--rare 0.05] [--train 12000] [--test 4200] [--data-dir data]
+    scripts/make_imbalanced.py [FILE] [--data-dir data] [--rare 0.05] [--train 12000] [--test 4200]
 
 The data set `npz` reads it. Class 0, "other top", holds T-shirts, pullovers, dresses and coats alike; class 1, "shirt",
 is the fraction --rare of the training images and of the test images. Each split is drawn from Fashion-MNIST's own, by a
@@ -28,7 +28,7 @@ CLASS_NAMES = ("other top", "shirt")
 def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", help="default: rare_shirts.npz in the data folder")
     parser.add_argument("--rare", type=float, default=0.05, help="share of shirts")
     parser.add_argument("--train", type=int, default=12_000, help="training images, those for validation included")
     parser.add_argument("--test", type=int, default=4_200, help="test images")
@@ -37,9 +37,10 @@ def main() -> None:
     clothes = FashionMnist(name="fashion_mnist", validation_size=0).load(DataPlaces(arguments.data_dir), seed=0)
     train_images, train_labels = draw(clothes.train, arguments.train, arguments.rare)
     test_images, test_labels = draw(clothes.load_test(), arguments.test, arguments.rare)
-    with replacing(arguments.file) as temporary:
+    path = arguments.file or arguments.data_dir / "rare_shirts.npz"
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(
-            temporary,
+            file,
             train_images=train_images,
             train_labels=train_labels,
             test_images=test_images,
@@ -48,6 +49,7 @@ def main() -> None:
         )
     for name, labels in (("train", train_labels), ("test", test_labels)):
         print(f"{name}: {len(labels):,} images, {np.count_nonzero(labels):,} of them shirts")
+    print(path)
 
 
 def draw(split: Split, images: int, rare: float) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
