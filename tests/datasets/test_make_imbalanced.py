@@ -48,7 +48,6 @@ def test_the_rare_class_is_the_shirts_and_the_config_reads_it(small, tmp_path: P
     assert [len(rows(images) & of[label]) for label in (0, 2, 3, 4)] == [5, 5, 4, 4]
 
 
-@pytest.mark.slow  # starts a process
 def test_more_images_than_there_are_is_one_line_and_no_file(small, tmp_path: Path) -> None:
     small.write(tmp_path / "fashion_mnist")
     done = make(tmp_path / "rare.npz", "--train", "200", "--test", "20")
