@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from imgclf.models.mlp import Mlp
 from imgclf.training.average import Average, WeightAverage, averaged
@@ -69,3 +70,14 @@ def test_a_run_ends_with_the_average_of_the_weights_after_each_update(make_task:
     for found, wanted in zip(task.model.get_weights(), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
     assert all(np.array_equal(one, other) for one, other in zip(watcher.last, task.model.get_weights(), strict=True))
+
+
+def test_the_model_has_its_own_weights_again_after_a_block_that_failed() -> None:
+    model = network()
+    average = Average(model, WeightAverage(decay=0.9))
+    for variable in model.variables:
+        variable.assign(variable + 1.0)
+    own = model.get_weights()
+    with pytest.raises(OSError, match="disk"), averaged(average):
+        raise OSError("disk")
+    assert all(np.array_equal(one, other) for one, other in zip(own, model.get_weights(), strict=True))

@@ -58,12 +58,14 @@ class Average:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The model holds the averages inside the block, and its own weights again after it."""
+        """The model holds the averages inside the block, and its own weights again after it, however it ends."""
         own = [weight.numpy() for weight in self._weights]
-        self.put()
-        yield
-        for weight, value in zip(self._weights, own, strict=True):
-            weight.assign(value)
+        try:
+            self.put()
+            yield
+        finally:
+            for weight, value in zip(self._weights, own, strict=True):
+                weight.assign(value)
 
     def put(self) -> None:
         """Put the averages into the model, for good."""

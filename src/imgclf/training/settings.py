@@ -37,7 +37,11 @@ class CommonSettings(Settings):
     early_stopping: EarlyStoppingSettings | None = Field(
         None, description="When to stop before the end, and whether to go back to the best weights. null: never."
     )
-    loss: LossUnion = Field(CROSS_ENTROPY, description="What is made small. What is reported is always cross-entropy.")
+    loss: LossUnion = Field(
+        CROSS_ENTROPY,
+        description="What training makes small, and the training loss that is shown. The losses of validation and test "
+        "are plain cross-entropy.",
+    )
     label_smoothing: Fraction = Field(0.0, description="Share of each label that is spread evenly over all classes.")
     class_weight: ClassWeight = Field(
         None,
