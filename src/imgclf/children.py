@@ -82,16 +82,24 @@ def run_imgclf(arguments: Sequence[str], say: Callable[[str], None]) -> Ended:
 
 
 def train_member(
-    group: Group, name: str, config: str, overrides: Sequence[str], options: Options, screen: Screen
+    group: Group,
+    name: str,
+    config: str,
+    overrides: Sequence[str],
+    options: Options,
+    screen: Screen,
+    *,
+    are_alike: bool = True,
 ) -> Ended:
     """Train one run of a group, under this name; its lines are said with the name in front.
 
-    Raises ImgclfError where it finds the input wrong before any run of the group was made: so would the others.
+    Where the runs ``are_alike`` but for their seed, raises ImgclfError if the first finds the input wrong: so would the
+    others.
     """
     sets = [text for override in overrides for text in ("--set", override)]
     command = ["train", config, *sets, "--name", name, "--runs-dir", str(group.path), *options.arguments()]
     ended = run_imgclf(command, lambda line: screen.say(f"{name}: {line}"))
-    if ended.status == ImgclfError.exit_status and group.is_empty():
+    if are_alike and ended.status == ImgclfError.exit_status and group.is_empty():
         raise ImgclfError("\n".join(ended.errors).removeprefix("error: "))
     for line in ended.errors:
         screen.say(f"{name}: {line}")

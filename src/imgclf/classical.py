@@ -32,8 +32,10 @@ def fit_classical(
     """
     head, seen, name = experiment.model.head, _features(task), head_name(target)
     assert isinstance(head, ClassicalHead)
-    features = seen.train.pixels.take(np.arange(len(seen.train.labels)))
-    fitted = head.fit(features, seen.train.labels[:, 0], task.class_weights[0][0], name, experiment.seed)
+    labels = seen.train.labels[:, 0]
+    _check_classes(labels, int(task.head.output_shape[-1]))
+    features = seen.train.pixels.take(np.arange(len(labels)))
+    fitted = head.fit(features, labels, task.class_weights[0][0], name, experiment.seed)
     recorder.say(fitted.note)
     task = _with_head(task, fitted.head, fitted.weights, target)
     _scale(task, name, seen.validation, recorder)
@@ -43,6 +45,15 @@ def fit_classical(
     recorder.measured(outcome.history[0], task.model)
     recorder.save_last(task.model)
     return task, outcome
+
+
+def _check_classes(labels: NDArray[np.int32], classes: int) -> None:
+    empty = int(np.sum(np.bincount(labels, minlength=classes) == 0))
+    if empty:
+        raise ImgclfError(
+            f"model.head: must find training images of each of the {classes} classes; {empty} have none",
+            hint="leave these classes out of the data, or take the head softmax",
+        )
 
 
 def _features(task: Task) -> Stored:

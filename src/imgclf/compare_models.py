@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder, read_json
 from imgclf.runs.groups import Group, create_group, recorded
 from imgclf.screen import Screen, Silent
+from imgclf.transfer import settled_run
 
 PICTURE = "compare.png"
 TIMED = (
@@ -71,7 +72,10 @@ def compare_models(
     trained all the same. Raises ImgclfError where the input is wrong, before any training.
     """
     screen = screen or Silent()
-    candidates = find_candidates(config, models, epochs, overrides)
+    candidates = [
+        replace(one, overrides=(*one.overrides, *settled_run(str(config), one.overrides, runs_folder(runs_dir))))
+        for one in find_candidates(config, models, epochs, overrides)
+    ]
     loaded = [load_experiment(str(config), one.overrides) for one in candidates]
     _check_shapes(candidates, loaded, options, screen)
     group = create_group(runs_folder(runs_dir), name or loaded[0].name, "models", datetime.now())
@@ -82,7 +86,7 @@ def compare_models(
         entries: list[dict[str, Any]] = []
         device = None
         for one in candidates:
-            ended = train_member(group, one.folder, str(config), one.overrides, options, screen)
+            ended = train_member(group, one.folder, str(config), one.overrides, options, screen, are_alike=False)
             timed = _time(group.member(one.folder), options, screen) if ended.status == 0 else {}
             device = timed.get("device", device)
             entries.append(_entry(group, one, ended, timed))

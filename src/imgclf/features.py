@@ -217,17 +217,20 @@ def write_features(file: Path, shape: tuple[int, int], parts: Iterable[list[NDAr
     ``parts`` are those of ``Forward.parts`` of a body: lists of one array.
     """
     with replacing(file) as temporary:
-        mapped = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-        first = 0
-        for (part,) in parts:
-            mapped[first : first + len(part)] = part.reshape(len(part), -1)
-            first += len(part)
-        mapped.flush()
+        written = 0
+        with temporary.open("wb") as stream:  # a full disk is an error here, and a killed process behind a memory map
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for (part,) in parts:
+                stream.write(np.ascontiguousarray(part, "<f4").data)
+                written += part.size
+        assert written == shape[0] * shape[1], f"{written} numbers for {shape}"
 
 
 def _digest(experiment: Experiment, body: keras.Model, preprocessing: Preprocessing) -> str:
     """What the features depend on besides the images: the network, its weights, preprocessing, precision, versions."""
     import keras
+    import tensorflow as tf
 
     model = experiment.model.model_dump(mode="json", exclude={"head"})
     says: Mapping[str, Any] = {
@@ -235,7 +238,8 @@ def _digest(experiment: Experiment, body: keras.Model, preprocessing: Preprocess
         "input": list(body.input_shape[1:]),
         "preprocessing": experiment.preprocessing.model_dump(mode="json"),
         "precision": experiment.training.precision,
-        "versions": [imgclf.__version__, keras.__version__],
+        "runtime": experiment.runtime.model_dump(mode="json"),
+        "versions": [imgclf.__version__, keras.__version__, tf.__version__],
     }
     digest = hashlib.sha256(json.dumps(says, sort_keys=True).encode())
     for name, array in sorted(preprocessing.fitted.items()):

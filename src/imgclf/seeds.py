@@ -16,6 +16,7 @@ from imgclf.places import runs_folder
 from imgclf.runs.folder import RunFolder, read_json
 from imgclf.runs.groups import Group, create_group, recorded
 from imgclf.screen import Screen, Silent
+from imgclf.transfer import settled_run
 
 SEEDS_END = 2**32  # the experiment's seed is below it
 COSTS = ("seconds", "training_seconds", "peak_memory_bytes")
@@ -53,6 +54,7 @@ def train_seeds(
     first = loaded.experiment.seed
     if first + count > SEEDS_END:
         raise ImgclfError(f"--seeds {count}: from the seed {first} on there are only {SEEDS_END - first}")
+    overrides = [*overrides, *settled_run(str(config), overrides, runs_folder(runs_dir))]
     group = create_group(runs_folder(runs_dir), name or loaded.name, "seeds", datetime.now())
     screen.say(f"seeds   {first} to {first + count - 1}, in {group.path}")
     with recorded(group):

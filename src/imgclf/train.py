@@ -40,11 +40,12 @@ from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.provenance import peak_memory
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels
+from imgclf.trained import Source
 from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.loop import Images, Outcome, Task, fit
 from imgclf.training.precision import computing_in
-from imgclf.transfer import load_earlier_weights, with_earlier_network
+from imgclf.transfer import earlier_preprocessing, load_earlier_weights, with_earlier_network
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +106,7 @@ def train(
         say_undrawable(splits.targets, recorder.say)
         run.write_metrics([])
         fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
-        preprocessing = _fit_preprocessing(run, experiment, model, fitting, splits, recorder, screen)
+        preprocessing = _fit_preprocessing(run, experiment, model, earlier, fitting, splits, recorder, screen)
         task = _task(experiment, splits, devices, model, fitting, preprocessing)
         training_started = time.monotonic()
         task = with_stored_features(task, experiment, splits, fitting, recorder, screen)
@@ -128,7 +129,7 @@ def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> N
     misfits += [] if splits.validation else validation_problems(experiment)
     if misfits:
         raise ImgclfError("; ".join(f"{path}: {'.'.join(map(str, one.path))}: {one.message}" for one in misfits))
-    for stage in experiment.training.resolved_stages():
+    for stage in () if isinstance(experiment.model.head, ClassicalHead) else experiment.stages():
         if stage.batch_size > len(splits.train):
             found = f"the training split has {len(splits.train)} images"
             raise ImgclfError(
@@ -195,14 +196,24 @@ def _fit_preprocessing(
     run: RunFolder,
     experiment: Experiment,
     model: keras.Model,
+    earlier: Source | None,
     fitting: ImageFit,
     splits: Splits,
     recorder: Recorder,
     screen: Screen,
 ) -> Preprocessing:
-    """The preprocessing, fitted on the training images and stored in the run, where there is something to fit."""
+    """The preprocessing, fitted on the training images and stored in the run, where there is something to fit.
+
+    Weights of an earlier run come with what that run fitted.
+    """
+    shape = model.input_shape[1:]
+    if earlier and (taken := earlier_preprocessing(experiment.preprocessing, shape, earlier)):
+        recorder.say("fitted  preprocessing: as the earlier run fitted it on its own images")
+        sha256 = save_arrays(run.preprocessing, taken.fitted)
+        run.update(preprocessing={**(earlier.record.get("preprocessing") or {}), "sha256": sha256})
+        return taken
     pixels = shaped(splits.train.pixels, fitting)
-    fitted = fit_preprocessing(experiment.preprocessing, pixels, model.input_shape[1:], screen.progress)
+    fitted = fit_preprocessing(experiment.preprocessing, pixels, shape, screen.progress)
     for note in fitted.notes:
         recorder.say(f"fitted  {note}")
     if fitted.record:

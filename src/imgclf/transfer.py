@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ImgclfError
-from imgclf.experiment.load import LoadedExperiment
+from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.models.heads import build_model, is_of_head
 from imgclf.models.transfer import Transfer
+from imgclf.preprocessing import Preprocessing, PreprocessingSettings
 from imgclf.pretrained import Pretrained
+from imgclf.runs.arrays import load_arrays
+from imgclf.runs.files import sha256_of
 from imgclf.runs.find import find_run
+from imgclf.runs.hdf5 import settle_normalization
 from imgclf.runs.weights import load_weights
+from imgclf.settings import ImageShape
 from imgclf.trained import Source, find_source, recorded_targets
 
 if TYPE_CHECKING:
@@ -33,11 +38,13 @@ def with_earlier_network(loaded: LoadedExperiment, runs_dir: Path) -> tuple[Load
     source = find_source(str(find_run(model.run, runs_dir).path), None, None, runs_dir)
     _check_preprocessing(loaded, source)
     earlier = source.experiment.model
-    body, cut = (earlier.body, model.cut or earlier.cut) if isinstance(earlier, Transfer) else (earlier, model.cut)
-    changed = model.model_copy(
-        update={"body": body, "cut": cut, "run": str(source.run.path) if source.run else model.run}
-    )
-    experiment = loaded.experiment.model_copy(update={"model": changed})
+    of_earlier: dict[str, Any] = {"body": earlier}
+    if isinstance(earlier, Transfer):
+        of_earlier = {"body": earlier.body}
+        of_earlier |= {} if model.cut else {"cut": earlier.cut, "pooling": earlier.pooling}
+    assert source.run is not None
+    taken = model.model_copy(update={**of_earlier, "run": str(source.run.path)})
+    experiment = loaded.experiment.model_copy(update={"model": taken})
     return LoadedExperiment(experiment, loaded.path, loaded.name), source
 
 
@@ -65,8 +72,28 @@ def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
             )
         layer.set_weights(weights)
         arrays += len(weights)
-    sha256 = hashlib.sha256(source.weights.read_bytes()).hexdigest()
-    return Pretrained(str(source.experiment.model.name), source.weights, sha256, arrays)
+    settle_normalization(model)
+    return Pretrained(str(source.experiment.model.name), source.weights, sha256_of(source.weights), arrays)
+
+
+def earlier_preprocessing(settings: PreprocessingSettings, shape: ImageShape, source: Source) -> Preprocessing | None:
+    """The preprocessing as the earlier run fitted it, since its weights know no other; None where nothing is fitted.
+
+    Raises ImgclfError where it was fitted on images of another shape.
+    """
+    arrays = settings.arrays(shape)
+    if not arrays or source.run is None:
+        return None
+    recorded = source.record.get("preprocessing") or {}
+    return Preprocessing(settings, load_arrays(source.run.preprocessing, arrays, recorded.get("sha256")))
+
+
+def settled_run(config: str, overrides: Sequence[str], runs_dir: Path) -> list[str]:
+    """The override that names a transfer's earlier run by its path, for runs that are made in another folder."""
+    model = load_experiment(config, overrides).experiment.model
+    if not isinstance(model, Transfer):
+        return []
+    return [f"model.run={json.dumps(str(find_run(model.run, runs_dir).path.resolve()))}"]
 
 
 def _check_preprocessing(loaded: LoadedExperiment, source: Source) -> None:

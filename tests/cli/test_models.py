@@ -13,7 +13,7 @@ Imgclf = Callable[..., Any]
 
 NAMES = [
     "perceptron", "mlp", "lenet", "simple_cnn", "elu_cnn", "quickdraw_cnn", "small_vgg", "alexnet", "googlenet",
-    "spatial_transformer", "application", "squeezenet",
+    "spatial_transformer", "application", "squeezenet", "transfer",
 ]  # fmt: skip
 
 # LeCun's layers as LeNet has them here, by hand: weights and biases of each.

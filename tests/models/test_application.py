@@ -15,7 +15,7 @@ from imgclf.models.networks import NETWORKS, ApplicationName
 from imgclf.runs.published import load_published
 from imgclf.runs.weights import load_weights, save_weights
 
-SMALL = ("VGG16", "ResNet50", "EfficientNetB0", "MobileNetV3Small", "NASNetMobile", "ConvNeXtTiny")
+SMALL = ("VGG16", "ResNet50", "MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0")
 HUGE = 1.5e8  # parameters; of larger ones three steps take more memory than a small machine has
 IMAGES = np.random.default_rng(0).random((3, 40, 36, 3), np.float32)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -19,6 +20,7 @@ from imgclf.experiment.problems import KeyPath
 from imgclf.models import ModelUnion
 from imgclf.models.base import ModelSettings
 from imgclf.models.classical_heads import ClassicalHead
+from imgclf.models.transfer import Transfer
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.settings import Count, ImageShape, Misfit, Misfits, Settings
 from imgclf.training.class_weights import check as check_class_weight
@@ -111,7 +113,10 @@ class Experiment(Settings):
         """
         dump = self.model_dump(mode="json", exclude_defaults=True, exclude={"reference", "runtime", "seed"})
         dump["model"].get("head", {}).pop("support_vectors", None)  # known when the head is fitted
-        dump["model"].pop("body", None)  # the earlier run's, which `run` names
+        if isinstance(self.model, Transfer):
+            # The same run, wherever the runs lie; its section `model` is only its copy.
+            dump["model"] = {**dump["model"], "run": Path(self.model.run).name}
+            dump["model"].pop("body", None)
         training = dump.setdefault("training", {})
         for logging in ("tensorboard", "steps_per_call"):
             training.pop(logging, None)
@@ -231,6 +236,13 @@ def _classical_problems(experiment: Experiment) -> list[Misfit]:
         problems.append(Misfit(("training", "stages"), message, others=(head_key,)))
     if experiment.augmentation:
         problems.append(Misfit(("augmentation",), message, others=(head_key,)))
+    if training.validate_every != "epoch":
+        problems.append(Misfit(("training", "validate_every"), message, others=(head_key,)))
+    if training.tensorboard.summaries_every:
+        problems.append(Misfit(("training", "tensorboard", "summaries_every"), message, others=(head_key,)))
+    if experiment.evaluation.test_time_augmentation:
+        found = f"can't be averaged: {head.name} is fitted and scaled on the features of the images as they are"
+        problems.append(Misfit(("evaluation", "test_time_augmentation"), found, others=(head_key,)))
     return problems
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -85,9 +87,9 @@ class LogisticRegressionHead(ClassicalHead):
 
         scaled = _Standardised.of(features)
         model = LogisticRegression(C=self.c, class_weight=_by_class(class_weights), max_iter=5000, random_state=seed)
-        model.fit(scaled.features, labels)
+        ended = _converging(lambda: model.fit(scaled.features, labels))
         weights = scaled.of_features(model.coef_, model.intercept_)
-        return Fitted(self, {name: weights}, f"logistic regression: {int(model.n_iter_.max())} iterations")
+        return Fitted(self, {name: weights}, f"logistic regression: {int(model.n_iter_.max())} iterations{ended}")
 
 
 class SvmHead(ClassicalHead):
@@ -138,11 +140,10 @@ class SvmHead(ClassicalHead):
         from sklearn.svm import LinearSVC
 
         model = LinearSVC(C=self.c, class_weight=costs, max_iter=20_000, random_state=seed)
-        model.fit(scaled.features, labels)
+        ended = _converging(lambda: model.fit(scaled.features, labels))
         weights = scaled.of_features(model.coef_, model.intercept_)
-        return Fitted(
-            self, {name: weights}, f"linear support vector machine: {int(np.max(model.n_iter_)):,} iterations"
-        )
+        note = f"linear support vector machine: {int(np.max(model.n_iter_)):,} iterations{ended}"
+        return Fitted(self, {name: weights}, note)
 
     def _fit_radial(
         self, scaled: _Standardised, labels: NDArray[np.int32], costs: Costs, name: str, seed: int
@@ -195,6 +196,16 @@ class _Standardised:
 
         plain = kernel / self.deviation
         return [plain.T.astype(np.float32), (bias - plain @ self.mean).astype(np.float32)]
+
+
+def _converging(fit: Callable[[], object]) -> str:
+    """Run a fit; what scikit-learn warns of where it came to no end, for the user."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        fit()
+    return ", without converging: try a smaller model.head.c" if caught else ""
 
 
 def _by_class(class_weights: NDArray[np.float32] | None) -> Costs:

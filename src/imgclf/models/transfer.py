@@ -37,7 +37,10 @@ class Transfer(ModelSettings):
     )
 
     def smallest_image(self) -> tuple[int, int]:
-        return self.body.smallest_image() if self.body and self.cut is None else (1, 1)
+        return self.body.smallest_image() if self.body else (1, 1)
+
+    def image_problem(self, image_shape: ImageShape) -> str | None:
+        return self.body.image_problem(image_shape) if self.body else None
 
     def starts_trained(self) -> bool:
         return True

@@ -44,9 +44,11 @@ def _first(model: keras.Model, head: keras.Model, trainable: str) -> int | None:
         return None
     if trainable == "all":
         return 0
-    for place, layer in enumerate(model.layers):
-        if layer.name.startswith(trainable):
-            return place
+    # A whole name before the beginning of another: conv2d_1 is not conv2d_10.
+    for fits in (str.__eq__, str.startswith):
+        for place, layer in enumerate(model.layers):
+            if fits(layer.name, trainable):
+                return place
     names = [layer.name for layer in model.layers if layer.weights and layer not in head.layers]
     shown = ", ".join(names if len(names) <= 12 else [*names[:4], "...", *names[-7:]])
     raise ImgclfError(
