@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def write_start(
     splits: Splits,
     devices: Devices,
     model: keras.Model,
+    stages: Sequence[StageLayers],
     overrides: Sequence[str],
 ) -> None:
     """Write the complete experiment, the files that are left out, and the first entries of run.json."""
@@ -48,6 +50,7 @@ def write_start(
         devices=list(devices.names),
         device_note=devices.note,
         parameters=model.count_params(),
+        trained_layers=[list(stage.layers) for stage in stages] or "all",
         evaluation=experiment.evaluation.model_dump(mode="json"),
         data={
             "dataset": experiment.dataset.name,
@@ -62,17 +65,27 @@ def write_start(
     )
 
 
-def stage_texts(experiment: Experiment, model: keras.Model) -> list[str]:
+@dataclass(frozen=True)
+class StageLayers:
+    """The layers that a stage trains, all by name, and the same for the user."""
+
+    layers: tuple[str, ...]
+    text: str
+
+
+def layers_of_stages(experiment: Experiment, model: keras.Model) -> list[StageLayers]:
     """What each stage trains, where that is not simply all. Raises ImgclfError where it names no layer."""
+    stages, head, found = experiment.stages(), cut(model)[1], []
     if isinstance(experiment.model.head, ClassicalHead):
-        return [f"the body stays as it is; {experiment.model.head.name} is fitted on its features, at once"]
-    stages, head, texts = experiment.stages(), cut(model)[1], []
+        text = f"the body stays as it is; {experiment.model.head.name} is fitted on its features, at once"
+        return [StageLayers(tuple(layer.name for layer in head.layers if layer.weights), text)]
     for number, stage in enumerate(stages, 1):
         layers = set_trainable(model, head, stage.trainable, bool(stage.freeze_batch_normalization))
         which = f"stage {number} trains" if len(stages) > 1 else "trains"
-        texts.append(f"{which} {trainable_text(layers, model)}")
+        names = tuple(layer.name for layer in layers)
+        found.append(StageLayers(names, f"{which} {trainable_text(layers, model)}"))
     is_plain = all(stage.trainable == "all" for stage in stages) and not experiment.model.starts_trained()
-    return [] if is_plain else texts
+    return [] if is_plain else found
 
 
 def say_start(
@@ -82,7 +95,7 @@ def say_start(
     splits: Splits,
     devices: Devices,
     model: keras.Model,
-    stages: Sequence[str],
+    stages: Sequence[StageLayers],
 ) -> None:
     """Say what was found: data, counts, model, what each stage trains, device, folder."""
     counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
@@ -99,7 +112,7 @@ def say_start(
     for note in experiment.model.notes((height, width, channels)):
         recorder.say(f"        {note}")
     for stage in stages:
-        recorder.say(f"        {stage}")
+        recorder.say(f"        {stage.text}")
     recorder.say(f"device  {devices.note}; {experiment.training.precision}, {experiment.runtime.threads} threads")
     recorder.say(f"run     {run.path}")
 

@@ -29,7 +29,7 @@ from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model, cut
-from imgclf.opening import now, say_start, stage_texts, write_start
+from imgclf.opening import layers_of_stages, now, say_start, write_start
 from imgclf.places import runs_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
@@ -92,13 +92,13 @@ def train(
         pretrained: Pretrained | None = load_earlier_weights(model, earlier)
     else:
         pretrained = load_pretrained(model, loaded.experiment.model, data_dir)
-    stages = stage_texts(loaded.experiment, model)
+    stages = layers_of_stages(loaded.experiment, model)
     experiment = _resolved(loaded.experiment, model, devices)
     run = create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())
     screen.log_to(run.log)
     recorder = Recorder(run, experiment.training, screen)
     with _recorded(run, recorder, started):
-        write_start(run, loaded, experiment, splits, devices, model, overrides)
+        write_start(run, loaded, experiment, splits, devices, model, stages, overrides)
         say_start(recorder, run, experiment, splits, devices, model, stages)
         if pretrained:
             recorder.say(f"weights {pretrained.text()}")

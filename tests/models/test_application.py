@@ -50,12 +50,39 @@ def test_published_networks_have_their_number_of_parameters() -> None:
     assert build("VGG16", (224, 224, 3), 1000, top=True).count_params() == 138_357_544
 
 
-@pytest.mark.slow  # about two seconds each
-def test_more_published_networks_have_their_number_of_parameters() -> None:
-    # The files with top that Keras publishes: its model.summary() of each.
-    assert build("ResNet50", classes=1000).count_params() == 25_636_712
-    assert build("EfficientNetB0", classes=1000).count_params() == 5_330_571
-    assert build("ConvNeXtTiny", classes=1000).count_params() == 28_589_128
+# As https://keras.io/api/applications and the publishers' own summaries have them, with 1,000 classes.
+PUBLISHED = {
+    "Xception": 22_910_480,
+    "ResNet50": 25_636_712,
+    "ResNet101": 44_707_176,
+    "ResNet152": 60_419_944,
+    "ResNet50V2": 25_613_800,
+    "ResNet101V2": 44_675_560,
+    "ResNet152V2": 60_380_648,
+    "InceptionV3": 23_851_784,
+    "InceptionResNetV2": 55_873_736,
+    "MobileNet": 4_253_864,
+    "MobileNetV2": 3_538_984,
+    "DenseNet121": 8_062_504,
+    "DenseNet169": 14_307_880,
+    "DenseNet201": 20_242_984,
+    "NASNetMobile": 5_326_716,
+    "EfficientNetB0": 5_330_571,
+    "EfficientNetB1": 7_856_239,
+    "EfficientNetB7": 66_658_687,
+    "ConvNeXtTiny": 28_589_128,
+}
+
+
+@pytest.mark.slow  # two to twenty seconds each
+@pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
+def test_more_published_networks_have_their_number_of_parameters(name: str, parameters: int) -> None:
+    assert build(name, classes=1000).count_params() == parameters
+
+
+@pytest.mark.slow  # 144 million parameters
+def test_vgg19_with_its_top_has_its_number_of_parameters() -> None:
+    assert build("VGG19", (224, 224, 3), 1000, top=True).count_params() == 143_667_240
 
 
 def test_multiply_adds_are_those_of_the_paper() -> None:
@@ -96,6 +123,22 @@ def test_trains_three_steps_and_its_weights_come_back(name: str, tmp_path: Path)
         assert not np.array_equal(fresh(images), wanted)
         load(fresh, tmp_path / "last.weights.h5")
         np.testing.assert_array_equal(fresh(images), wanted)
+
+
+@pytest.mark.slow  # ten seconds to a minute for each
+@pytest.mark.parametrize("name", ["VGG16", "VGG19", "InceptionV3", "ResNet50", "DenseNet121", "MobileNetV2"])
+def test_learns_one_batch_by_heart(name: str) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = build(name, (32, 32, 3), 4, weights=None)
+    images, labels = np.random.default_rng(0).random((8, 32, 32, 3), np.float32), np.arange(8) % 4
+    model.compile(keras.optimizers.Adam(2e-4), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for _ in range(10):
+        model.fit(np.tile(images, (10, 1, 1, 1)), np.tile(labels, 10), batch_size=8, shuffle=False, verbose=0)
+        if np.array_equal(np.asarray(model(images, training=True)).argmax(axis=1), labels):
+            return
+    pytest.fail(f"{name} had not learned eight images after 100 steps")
 
 
 def train_three_steps(model: Any, images: np.ndarray, labels: np.ndarray) -> None:

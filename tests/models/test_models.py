@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from imgclf.models.quickdraw_cnn import QuickdrawCnn
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.models.small_vgg import SmallVgg
 from imgclf.models.spatial_transformer import SpatialTransformer
+from imgclf.runs.weights import load_weights, save_weights
 from imgclf.settings import ImageShape
 
 MNIST = (28, 28, 1)
@@ -271,3 +273,24 @@ def test_the_first_weights_depend_on_the_seed_alone() -> None:
     build(SMALL[1])
     assert np.array_equal(weights(1), first)
     assert not np.array_equal(weights(2), first)
+
+
+@pytest.mark.parametrize("settings", SMALL, ids=lambda settings: settings.name)
+def test_three_steps_on_digits_are_saved_and_come_back(settings: ModelSettings, tmp_path: Path) -> None:
+    import keras
+    import tensorflow as tf
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.asarray(keras.ops.image.resize(digits.images[:48, ..., None].astype(np.float32) / 16, (16, 16)))
+    model, fresh = build(settings, (16, 16, 1)), build(settings, (16, 16, 1))
+    before = [weights.copy() for weights in model.get_weights()]
+    optimizer, loss = keras.optimizers.SGD(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for first in (0, 16, 32):
+        with tf.GradientTape() as tape:
+            error = loss(digits.target[first : first + 16], model(images[first : first + 16], training=True))
+        optimizer.apply(tape.gradient(error, model.trainable_variables), model.trainable_variables)
+    assert any(not np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
+    save_weights(model, tmp_path / "last.weights.h5")
+    load_weights(fresh, tmp_path / "last.weights.h5")
+    np.testing.assert_array_equal(np.asarray(fresh(images)), np.asarray(model(images)))

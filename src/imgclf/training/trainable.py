@@ -33,8 +33,8 @@ def trainable_text(layers: Sequence[keras.Layer], model: keras.Model) -> str:
     """For the user: which layers train, and how many of the model's parameters they are."""
     count = sum(math.prod(weight.shape) for layer in layers for weight in layer.trainable_weights)
     names = [layer.name for layer in layers]
-    if len(names) > 6:
-        names = [*names[:3], "...", *names[-2:]]
+    if len(names) > 12:
+        names = [*names[:6], f"... {len(names) - 9} more", *names[-3:]]
     return f"{count:,} of {model.count_params():,} parameters: {', '.join(names)}"
 
 
