@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from imgclf.experiment.problems import ExperimentError, nearest_several
 from imgclf.experiment.schema import Experiment, schedule_problems
@@ -256,3 +260,42 @@ def test_a_published_network_with_its_top_wants_its_size() -> None:
 
 def test_a_mistake_in_the_name_of_a_published_network_is_answered_with_the_nearest() -> None:
     assert 'did you mean "MobileNetV2"' in problems(APPLICATION % "v2")[0]
+
+
+def test_batch_normalisation_stays_frozen_where_the_model_starts_trained_unless_asked_for() -> None:
+    def frozen(model: dict[str, Any], **training: Any) -> list[bool | None]:
+        data = {"dataset": {"name": "digits"}, "model": model, "training": training}
+        return [stage.freeze_batch_normalization for stage in Experiment.model_validate_json(json.dumps(data)).stages()]
+
+    published = {"name": "application", "application": "ResNet50"}
+    assert frozen(published) == [True]
+    assert frozen({**published, "weights": None}) == [False]
+    assert frozen({"name": "elu_cnn"}) == [False]
+    assert frozen(published, freeze_batch_normalization=False) == [False]
+    assert frozen({"name": "transfer", "run": "latest"}, stages=[{}, {"freeze_batch_normalization": False}]) == [
+        True,
+        False,
+    ]
+
+
+def test_the_digest_of_a_transfer_is_that_of_its_run_wherever_the_runs_lie() -> None:
+    def digest(run: str, **more: Any) -> str:
+        data = {"dataset": {"name": "digits"}, "model": {"name": "transfer", "run": run, **more}}
+        return Experiment.model_validate_json(json.dumps(data)).digest()
+
+    assert digest("abc") == digest("runs/abc") == digest("/elsewhere/abc", body={"name": "lenet"})
+    assert digest("abc") != digest("abd")
+    assert digest("abc") != digest("abc", cut="conv_1")
+
+
+def test_a_head_that_is_fitted_at_once_refuses_what_would_have_no_effect() -> None:
+    data = {
+        "dataset": {"name": "digits"},
+        "model": {"name": "lenet", "head": {"name": "svm"}},
+        "training": {"epochs": 3, "validate_every": 10},
+        "augmentation": [{"name": "flip"}],
+        "evaluation": {"test_time_augmentation": "flip"},
+    }
+    with pytest.raises(ValidationError) as refused:
+        Experiment.model_validate_json(json.dumps(data))
+    assert str(refused.value).count("fitted") >= 4

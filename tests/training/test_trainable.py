@@ -83,3 +83,28 @@ def with_stored(task: Task, stored: Stored) -> Task:
     from dataclasses import replace
 
     return replace(task, stored={0: stored})
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_batch_normalisation_keeps_its_statistics_only_where_it_is_frozen(
+    freeze: bool, make_task: MakeTask, watcher: Any
+) -> None:
+    task = make_task(NETWORK, trainable="conv_2", freeze_batch_normalization=freeze)
+    normalization, convolution = task.model.get_layer("norm_2_1"), task.model.get_layer("conv_2_1")
+    before, kernel = normalization.get_weights(), convolution.get_weights()[0]
+    fit(task, watcher)
+    unchanged = [np.array_equal(old, new) for old, new in zip(before, normalization.get_weights(), strict=True)]
+    assert all(unchanged) if freeze else not any(unchanged)
+    assert not np.array_equal(kernel, convolution.get_weights()[0])
+
+
+def test_a_stage_behind_one_on_features_trains_the_body_from_where_it_stood(make_task: MakeTask, watcher: Any) -> None:
+    stages = ({"trainable": "head", "epochs": 1}, {"trainable": "dense_1", "epochs": 1})
+    plain, task = make_task(NETWORK, stages=stages), make_task(NETWORK, stages=stages)
+    stored = Stored(*(features(task, images) for images in (task.train, task.validation)))
+    before = task.model.get_layer("dense_1").get_weights()[0]
+    fit(plain, watcher)
+    fit(with_stored(task, stored), watcher)
+    assert not np.array_equal(before, task.model.get_layer("dense_1").get_weights()[0])
+    for one, other in zip(plain.model.get_weights(), task.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)

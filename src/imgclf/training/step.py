@@ -145,9 +145,11 @@ class Step:
         return steps, updates, total, correct, finite
 
     def _apply(self, gradients: list[Any]) -> None:
-        # Keras sums the gradients over the replicas once more; they are already sums.
-        shares = [gradient / self.strategy.num_replicas_in_sync for gradient in gradients]
-        self.optimizer.apply(shares, self.model.trainable_variables)
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas > 1:
+            # Keras sums the gradients over the replicas once more; they are already sums.
+            gradients = [gradient / replicas for gradient in gradients]
+        self.optimizer.apply(gradients, self.model.trainable_variables)
         if self.average is not None:
             self.average.update()
 
