@@ -47,6 +47,7 @@ OF_THE_JOBS = {
     "places",
     "startup",
     "children",
+    "serving",
 }  # what two jobs share
 
 # Who may know whom, besides what all know and itself.
@@ -75,6 +76,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "transfer": ROOMS | {"pretrained", "trained"},
     "children": {"runs", "screen"},
     "opening": ROOMS | {"recording"},
+    "serving": ROOMS | {"predict", "trained", "screen"},
     "recording": ROOMS | {"screen", "places"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},
     "feature_files": {"places"},
