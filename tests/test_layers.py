@@ -28,6 +28,7 @@ JOBS = {
     "show_data",
     "check_data",
     "export_data",
+    "export",
     "seeds",
     "compare_models",
     "time_model",
@@ -48,6 +49,8 @@ OF_THE_JOBS = {
     "startup",
     "children",
     "serving",
+    "exported_model",
+    "export_reader",
 }  # what two jobs share
 
 # Who may know whom, besides what all know and itself.
@@ -76,6 +79,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "transfer": ROOMS | {"pretrained", "trained"},
     "children": {"runs", "screen"},
     "opening": ROOMS | {"recording"},
+    "exported_model": ROOMS | {"trained"},
+    "export_reader": set(),
     "serving": ROOMS | {"predict", "trained", "screen"},
     "recording": ROOMS | {"screen", "places"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},

@@ -68,7 +68,7 @@ def check_serving(run: RunFolder, forward: Forward, splits: Splits, fit: ImageFi
     differences = np.max(
         [np.abs(one - other).max(axis=1) for one, other in zip(served, evaluated, strict=True)], axis=0
     )
-    tolerance = _tolerance(trained)
+    tolerance = rounding_tolerance(trained)
     agrees = differences <= tolerance
     serving = Serving(
         images=len(pixels),
@@ -90,6 +90,12 @@ def check_serving(run: RunFolder, forward: Forward, splits: Splits, fit: ImageFi
             hint="weights and report are kept; were images or the run's folder changed while it was trained?",
         )
     return serving
+
+
+def rounding_tolerance(trained: Trained) -> float:
+    """By how much a probability may differ where nothing but the order of sums does."""
+    own = TOLERANCES[trained.source.experiment.training.precision]
+    return max(own, TOLERANCES["float16"]) if trained.devices.kind == "gpu" else own
 
 
 def _reopened(run: RunFolder) -> Trained:
@@ -127,11 +133,6 @@ def _served_files(files: Sequence[Path], trained: Trained) -> Answers:
             for of_target, answer in zip(answers, result.prediction.targets.values(), strict=True):
                 of_target[row] = answer.probabilities
     return answers
-
-
-def _tolerance(trained: Trained) -> float:
-    own = TOLERANCES[trained.source.experiment.training.precision]
-    return max(own, TOLERANCES["float16"]) if trained.devices.kind == "gpu" else own
 
 
 def _answer_text(answers: Answers, row: int, targets: Sequence[Target]) -> str:

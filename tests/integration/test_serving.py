@@ -136,7 +136,9 @@ def test_an_image_that_goes_away_while_it_is_trained_on_fails_the_run_by_name(fo
         for file in folder.rglob("*.png"):
             file.unlink()
 
-    with pytest.raises(WorkFailed, match=r"\(.*\.png\) predict says that it can't be read, the evaluation \w+ [01]\.\d+"):
+    with pytest.raises(
+        WorkFailed, match=r"\(.*\.png\) predict says that it can't be read, the evaluation \w+ [01]\.\d+"
+    ):
         train(config_of(folder), runs_dir=tmp_path / "runs", screen=Meddling(remove_all))
     assert record_of(next((tmp_path / "runs").iterdir()))["serving"]["largest_difference"] is None
 
