@@ -29,6 +29,7 @@ JOBS = {
     "check_data",
     "export_data",
     "export",
+    "doctor",
     "seeds",
     "compare_models",
     "time_model",
@@ -51,6 +52,8 @@ OF_THE_JOBS = {
     "serving",
     "exported_model",
     "export_reader",
+    "step_time",
+    "tensorflow_probe",
 }  # what two jobs share
 
 # Who may know whom, besides what all know and itself.
@@ -81,6 +84,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "opening": ROOMS | {"recording"},
     "exported_model": ROOMS | {"trained"},
     "export_reader": set(),
+    "tensorflow_probe": set(),
+    "step_time": ROOMS | {"time_model"},
     "serving": ROOMS | {"predict", "trained", "screen"},
     "recording": ROOMS | {"screen", "places"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},
