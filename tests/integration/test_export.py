@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +66,18 @@ def test_a_keras_file_is_all_that_keras_needs(imgclf: Imgclf, run: Path) -> None
     np.testing.assert_allclose(probabilities, predicted(run, images), atol=1e-5)
     names = json.loads((run / "export" / "class_names.json").read_text(encoding="utf-8"))
     assert names == {"probabilities": [str(digit) for digit in range(10)]}
+
+
+def test_the_example_of_the_readme_names_the_classes(imgclf: Imgclf, run: Path) -> None:
+    assert imgclf("export", run, "--format", "keras").status == 0
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    example = readme[readme.index("## Serving without imgclf") :].split("```python\n")[1].split("```")[0]
+    images, labels = digits()
+    np.save(run / "export" / "images.npy", images[:100])
+    command = [sys.executable, "-c", f'import numpy\nimages = numpy.load("images.npy")\n{example}']
+    done = subprocess.run(command, cwd=run / "export", capture_output=True, text=True, check=True)
+    named = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert np.mean([name == str(label) for name, label in zip(named, labels[:100], strict=True)]) > 0.8
 
 
 def test_a_saved_model_gives_probabilities_and_names_by_its_signature(
