@@ -67,7 +67,7 @@ def export(
     source, path = find_exported(run, form, output, runs_dir)
     screen.say(f"exporting {source.weights}")
     trained = open_trained(source, "cpu", _no_data, screen)
-    model = exported_model(trained)
+    model = exported_model(trained, for_keras=form == "keras")
     if form == "keras" and (obstacles := foreign_layers(model)):
         raise ImgclfError(
             f"{source.weights}: Keras alone can't load a file with {', '.join(obstacles)}, which is a layer of imgclf",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.base import Target
 from imgclf.models.heads import LOGITS, head_name
+from imgclf.models.local_response import layer_class, standard_layers
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.preprocessing.normalization import EPSILON, Featurewise, Samplewise
 from imgclf.trained import Trained
@@ -20,17 +21,18 @@ INPUT, OUTPUT = "images", "probabilities"
 _SCALES = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0), "none": (1.0, 0.0)}
 
 
-def exported_model(trained: Trained) -> keras.Model:
+def exported_model(trained: Trained, *, for_keras: bool = False) -> keras.Model:
     """Images, uint8 (batch, height, width, channels), to probabilities, float32 (batch, classes).
 
     With several targets the output is a dictionary by :func:`output_names`. Everything around the network is made of
-    Keras' own layers and operations.
+    Keras' own layers and operations, and ``for_keras`` the network too, as far as it goes; the weights are shared.
     """
     import keras
     from keras import layers
 
     images = keras.Input(trained.image_shape, dtype="uint8", name=INPUT)
-    logits = _logits(trained, images)
+    network = _of_standard_layers(trained.model) if for_keras else trained.model
+    logits = _logits(trained, network, images)
     probabilities = {}
     for (target, name), one in zip(output_names(trained.targets).items(), logits, strict=True):
         temperature = trained.temperatures.get(target, 1.0)
@@ -58,15 +60,27 @@ def foreign_layers(model: keras.Model) -> list[str]:
     return found
 
 
-def _logits(trained: Trained, images: keras.KerasTensor) -> list[keras.KerasTensor]:
+def _of_standard_layers(model: keras.Model) -> keras.Model:
+    """The model with its local response normalisations made of Keras' own layers."""
+    import keras
+
+    special = layer_class()
+    if not any(isinstance(layer, special) for layer in model.layers):
+        return model
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: standard_layers(layer) if isinstance(layer, special) else layer
+    )
+
+
+def _logits(trained: Trained, network: keras.Model, images: keras.KerasTensor) -> list[keras.KerasTensor]:
     """The logits of each target, averaged over an image and its mirror image where the experiment says so."""
     import keras
 
     preprocess = _Preprocess(trained)
-    plain = _as_list(trained.model(preprocess(images)))
+    plain = _as_list(network(preprocess(images)))
     if trained.source.experiment.evaluation.test_time_augmentation is None:
         return plain
-    mirrored = _as_list(trained.model(preprocess(keras.ops.flip(images, axis=2))))
+    mirrored = _as_list(network(preprocess(keras.ops.flip(images, axis=2))))
     return [(one + other) / 2 for one, other in zip(plain, mirrored, strict=True)]
 
 

@@ -179,6 +179,23 @@ def test_a_layer_of_imgclf_is_refused_by_name_for_keras_and_exported_as_operatio
     assert imgclf("export", run, "--format", "saved_model").status == 0
 
 
+def test_local_response_normalisation_becomes_layers_of_keras(imgclf: Imgclf, tmp_path: Path) -> None:
+    import keras
+
+    settings = (
+        "model={name: alexnet, filters: [9, 8, 4, 4, 4], kernel_sizes: [3, 3, 3, 3, 3], first_strides: 1, "
+        "padding: same, dense_units: [], local_response: {depth_radius: 2, bias: 1.0, alpha: 0.5, beta: 0.6}}",
+        "dataset.limit_per_class=20",
+        "training.batch_size=32",
+    )
+    run = program.train("lenet_digits", overrides=[*QUIET, *settings], runs_dir=tmp_path).run.path
+    answer = imgclf("export", run, "--format", "keras")
+    assert answer.status == 0, answer.err
+    images, _ = digits()
+    found = keras.models.load_model(run / "export" / "model.keras").predict(images, verbose=0)
+    np.testing.assert_allclose(found, predicted(run, images), atol=1e-5)
+
+
 def test_what_is_there_is_not_written_over(imgclf: Imgclf, run: Path, tmp_path: Path) -> None:
     (tmp_path / "class_names.json").write_text("mine")
     for output, told in (
