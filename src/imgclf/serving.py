@@ -14,7 +14,7 @@ from imgclf.datasets.base import Pixels, SelectedPixels, Split, Splits, Target, 
 from imgclf.datasets.pixels.pieces import spread
 from imgclf.datasets.pixels.rounded import rounded
 from imgclf.datasets.pixels.shaped import shaped
-from imgclf.errors import WorkFailed
+from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluation.metrics import probabilities
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
@@ -99,9 +99,14 @@ def rounding_tolerance(trained: Trained) -> float:
 
 
 def _reopened(run: RunFolder) -> Trained:
-    """The run as `predict` opens it."""
-    source = find_source(str(run.path), None, None, run.path.parent)
-    return open_trained(source, source.experiment.runtime.device, _no_data, Silent())
+    """The run as `predict` opens it. Raises WorkFailed where it can't: what is wrong is no input of the user's."""
+    try:
+        source = find_source(str(run.path), None, None, run.path.parent)
+        return open_trained(source, source.experiment.runtime.device, _no_data, Silent())
+    except ImgclfError as error:
+        raise WorkFailed(
+            f"{run.path}: predict can't open the run that was trained: {error}", hint=error.hint
+        ) from error
 
 
 def _no_data() -> Splits:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.errors import WorkFailed
 from imgclf.loading import load_splits
 from imgclf.runs.folder import RunFolder
 from imgclf.screen import Silent
@@ -150,6 +150,8 @@ def test_a_damaged_preprocessing_file_fails_the_run(folder: Path, tmp_path: Path
             kept = dict(arrays)
         np.savez(run / "preprocessing.npz", **{name: array * np.float32(1.5) for name, array in kept.items()})
 
-    with pytest.raises(ImgclfError, match=r"preprocessing\.npz: must be the file that the run wrote"):
+    with pytest.raises(
+        WorkFailed, match=r"predict can't open .*preprocessing\.npz: must be the file that the run wrote"
+    ):
         train(config_of(folder), runs_dir=tmp_path / "runs", screen=Meddling(damage))
     assert record_of(next((tmp_path / "runs").iterdir()))["status"] == "failed"
