@@ -28,6 +28,8 @@ JOBS = {
     "show_data",
     "check_data",
     "export_data",
+    "export",
+    "doctor",
     "seeds",
     "compare_models",
     "time_model",
@@ -47,6 +49,11 @@ OF_THE_JOBS = {
     "places",
     "startup",
     "children",
+    "serving",
+    "exported_model",
+    "export_reader",
+    "step_time",
+    "tensorflow_probe",
 }  # what two jobs share
 
 # Who may know whom, besides what all know and itself.
@@ -75,6 +82,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "transfer": ROOMS | {"pretrained", "trained"},
     "children": {"runs", "screen"},
     "opening": ROOMS | {"recording"},
+    "exported_model": ROOMS | {"trained"},
+    "export_reader": set(),
+    "tensorflow_probe": set(),
+    "step_time": ROOMS | {"time_model"},
+    "serving": ROOMS | {"predict", "trained", "screen"},
     "recording": ROOMS | {"screen", "places"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},
     "feature_files": {"places"},

@@ -39,6 +39,7 @@ from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.provenance import peak_memory
 from imgclf.screen import Screen, Silent
+from imgclf.serving import check_serving
 from imgclf.startup import choose_kernels
 from imgclf.trained import Source
 from imgclf.training.class_weights import class_weights
@@ -280,7 +281,7 @@ def _finish(
     recorder: Recorder,
     outcome: Outcome,
 ) -> tuple[dict[str, Any], Diagnosis]:
-    """Evaluate the final weights on the test split and write what the run leaves."""
+    """Evaluate the final weights on the test split, write what the run leaves, and see that `predict` agrees."""
     for reason in outcome.stopped:
         recorder.say(reason)
     if task.settings.tensorboard.projector and task.validation is not None:
@@ -300,6 +301,7 @@ def _finish(
         stopped=outcome.stopped,
         diagnosis={"kind": diagnosis.kind, "seen": diagnosis.seen, "advice": diagnosis.advice},
     )
+    check_serving(run, forward, splits, fitting)
     return evaluation.report, diagnosis
 
 

@@ -60,6 +60,7 @@ class Trained:
     image_shape: ImageShape
     devices: Devices
     model: keras.Model
+    preprocessing: Preprocessing
     forward: Forward
     temperatures: Mapping[str, float] = field(default_factory=dict)
 
@@ -125,7 +126,7 @@ def open_trained(
     averaging, image_layer = experiment.evaluation.test_time_augmentation, experiment.model.image_layer()
     forward = Forward(model, preprocessing.apply, averaging, image_layer)
     temperatures = _temperatures(source, targets, screen) if calibrated else {}
-    return Trained(source, targets, image_shape, devices, model, forward, temperatures)
+    return Trained(source, targets, image_shape, devices, model, preprocessing, forward, temperatures)
 
 
 def recorded_targets(record: dict[str, Any]) -> tuple[Target, ...]:

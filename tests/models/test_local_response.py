@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from imgclf.models.local_response import LocalResponse, layer_class
+from imgclf.models.local_response import LocalResponse, layer_class, standard_layers
 
 
 @pytest.mark.parametrize("radius", [1, 3])
@@ -16,6 +16,15 @@ def test_each_value_is_divided_by_the_power_of_its_neighbours(radius: int) -> No
     near = np.abs(np.subtract.outer(np.arange(6), np.arange(6))) <= radius
     wanted = maps / (1.5 + 0.3 * (maps.astype(float) ** 2 @ near)) ** 0.6
     np.testing.assert_allclose(layer(maps), wanted, rtol=1e-5)
+
+
+def test_the_layers_of_keras_that_stand_for_it_compute_the_same() -> None:
+    maps = np.random.default_rng(0).normal(size=(2, 3, 4, 6)).astype(np.float32)
+    layer = LocalResponse(depth_radius=2, bias=1.5, alpha=0.3, beta=0.6).layer("response")
+    layer(keras.Input((3, 4, 6)))
+    near = np.abs(np.subtract.outer(np.arange(6), np.arange(6))) <= 2
+    wanted = maps / (1.5 + 0.3 * (maps.astype(float) ** 2 @ near)) ** 0.6
+    np.testing.assert_allclose(standard_layers(layer)(maps), wanted, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imgclf.runs.files import csv_text, replacing, write_json, write_whole
+from imgclf.runs.files import csv_text, replacing, replacing_folder, write_json, write_whole
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path: Path) -> None:
@@ -75,3 +75,22 @@ def test_bytes_of_file_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> Non
     write_whole(tmp_path / "text.txt", name)
     assert (tmp_path / "text.txt").read_text(encoding="utf-8") == told
     assert csv_text(["file"], [[name]]) == f"file\n{told}\n"
+
+
+def test_a_folder_appears_whole_and_open_to_the_readers_that_the_mask_allows(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model"
+    with replacing_folder(path) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "file").write_text("whole")
+        assert not path.exists()
+    assert (path / "inner" / "file").read_text() == "whole"
+    os.umask(mask := os.umask(0o022))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o777 & ~mask
+    assert [entry.name for entry in path.parent.iterdir()] == ["model"]
+
+
+def test_an_error_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="the work failed"), replacing_folder(tmp_path / "model") as temporary:  # noqa: PT012
+        (temporary / "half").write_text("of it")
+        raise RuntimeError("the work failed")
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from imgclf.cli import config, data, evaluate, models, predict, runs, train
+from imgclf.cli import config, data, doctor, evaluate, export, models, predict, runs, train
 from imgclf.errors import ImgclfError
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")

@@ -193,6 +193,9 @@ class Publication(Protocol):
     def fetch(self, places: DataPlaces, classes: Sequence[str], say: Callable[[str], None]) -> None:
         """Put what is missing into the data folder, and say where it lies. Raises ImgclfError where it can't be had."""
 
+    def find(self, data_dir: Path) -> str | None:
+        """Where it lies on this machine, in one line; None: nowhere. Raises ImgclfError where only a part is there."""
+
 
 class DatasetSettings(Settings):
     """The section ``dataset``: the keys that every data set has."""

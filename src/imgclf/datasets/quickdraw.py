@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -27,6 +28,13 @@ class QuickDrawBitmaps:
         from imgclf.datasets.published.quickdraw_download import download_quickdraw
 
         download_quickdraw(classes, places.data_dir / FOLDER, places.report_progress, say)
+
+    def find(self, data_dir: Path) -> str | None:
+        """The folder and its number of classes; None where it is not there. Raises ImgclfError where it has none."""
+        from imgclf.datasets.published.quickdraw_files import find_files
+
+        folder = data_dir / FOLDER
+        return f"{folder}: {len(find_files(folder))} classes" if folder.is_dir() else None
 
 
 class QuickDraw(DatasetSettings):

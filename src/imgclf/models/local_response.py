@@ -68,3 +68,24 @@ def layer_class() -> type[keras.Layer]:
             return {**super().get_config(), **self.constants}
 
     return LocalResponseNormalization
+
+
+def standard_layers(layer: keras.Layer) -> keras.Model:
+    """The same normalisation made of Keras' own layers, for files that are read where :func:`layer_class` is not.
+
+    A dense layer sums the squares of neighbouring maps. ``layer`` has been called on maps of known channels.
+    """
+    import keras
+    import numpy as np
+    from keras import layers
+
+    constants, shape = layer.constants, layer.output.shape[1:]
+    places = np.arange(shape[-1])
+    is_near = np.abs(places[:, None] - places) <= constants["depth_radius"]
+    divisor = layers.Dense(shape[-1], dtype="float32", trainable=False, name=f"{layer.name}_divisor")
+    divisor.build((None, shape[-1]))
+    divisor.set_weights([constants["alpha"] * is_near, np.full(shape[-1], constants["bias"])])
+    maps = keras.Input(shape, dtype=layer.compute_dtype)
+    exact = layers.Activation("linear", dtype="float32")(maps)
+    normalized = exact * keras.ops.power(divisor(keras.ops.square(exact)), -constants["beta"])
+    return keras.Model(maps, normalized, name=layer.name)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -89,6 +90,33 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path``, which must not exist, that becomes ``path`` when the block ends well.
+
+    Its files and then the folders are flushed to the disk; after an error nothing is left. Raises WorkFailed where the
+    system refuses.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".", suffix=f".{path.name}", dir=path.parent))
+        yield temporary
+        for written in (*temporary.rglob("*"), temporary):
+            _flush(written)
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(path)
+        _flush(path.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WorkFailed(
+            f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?"
+        ) from error
+    finally:
+        if temporary is not None and temporary.exists():
+            shutil.rmtree(temporary)
 
 
 def _encodable(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from imgclf.datasets.base import DataPlaces
@@ -50,3 +51,10 @@ class CifarDataset:
         from imgclf.datasets.published.whereabouts import tell_where
 
         tell_where(cifar_whereabouts(self, places.data_dir), places, say)
+
+    def find(self, data_dir: Path) -> str | None:
+        """Where it lies on this machine, in one line; None: nowhere. Raises ImgclfError where only a part is there."""
+        from imgclf.datasets.published.cifar_dataset import cifar_whereabouts
+        from imgclf.datasets.published.whereabouts import where
+
+        return where(cifar_whereabouts(self, data_dir))

@@ -41,3 +41,10 @@ class IdxDataset:
         from imgclf.datasets.published.whereabouts import tell_where
 
         tell_where(idx_whereabouts(self, places.data_dir), places, say)
+
+    def find(self, data_dir: Path) -> str | None:
+        """Where it lies on this machine, in one line; None: nowhere. Raises ImgclfError where only a part is there."""
+        from imgclf.datasets.published.idx_dataset import idx_whereabouts
+        from imgclf.datasets.published.whereabouts import where
+
+        return where(idx_whereabouts(self, data_dir))

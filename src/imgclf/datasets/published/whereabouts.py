@@ -111,6 +111,15 @@ def tell_where(data: Whereabouts[Found], places: DataPlaces, say: Callable[[str]
         say(text)
 
 
+def where(data: Whereabouts[Found]) -> str | None:
+    """The place of the data set on this machine and its files, in one line; None where it lies nowhere.
+
+    Raises ImgclfError for a user's place that holds some of the files.
+    """
+    found, _ = find_first(data.places, data.look_at)
+    return found.describe() if found else None
+
+
 def keras_datasets_folder() -> Path:
     """The folder in which Keras keeps the data sets that it downloaded."""
     home = os.environ.get("KERAS_HOME")
