@@ -56,6 +56,13 @@ def load_pretrained(model: keras.Model, settings: ModelSettings, data_dir: str |
     return Pretrained(wanted.network, path, _sha256(path), arrays)
 
 
+def check_given_weights(settings: ModelSettings, data_dir: str | Path | None) -> None:
+    """Raise ImgclfError where the settings name a weights file that is nowhere; before any data is read."""
+    wanted = settings.published_weights()
+    if wanted is not None and wanted.wanted != "imagenet":
+        find_published(wanted, data_folder(data_dir))
+
+
 def find_published(wanted: PublishedWeights, data: Path) -> Path:
     """The file on this machine: a path as it is or in the data folder; ImageNet's also in Keras' cache, or downloaded.
 

@@ -28,6 +28,7 @@ class Recorder:
 
     def __init__(self, run: RunFolder, settings: TrainingSettings, screen: Screen) -> None:
         self._run, self._settings, self._screen = run, settings.tensorboard, screen
+        self._stages = len(settings.stages)
         self._history: list[Row] = []
         self._tensorboard = TensorboardLog(run.tensorboard) if self._writes_events() else None
         self.reported = "last"
@@ -49,7 +50,8 @@ class Recorder:
     def measured(self, row: Row, model: keras.Model) -> None:
         self._history.append(row)
         self._run.write_metrics(self._history)
-        self.say(row_text(row))
+        which = f"stage {row['stage']}, " if self._stages > 1 else ""
+        self.say(which + row_text(row))
         if self._tensorboard and self._settings.scalars:
             self._tensorboard.scalars(row)
         if self._tensorboard and self._settings.filters and not self._tensorboard.filters(row["step"], model):

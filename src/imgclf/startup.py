@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -18,6 +19,10 @@ def choose_kernels() -> None:
     """
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # Each model has functions of its own, traced once; TensorFlow takes several of one name for one that is traced again.
+    logger = logging.getLogger("tensorflow")
+    if _is_no_retracing not in logger.filters:
+        logger.addFilter(_is_no_retracing)
 
 
 def import_lean() -> None:
@@ -32,3 +37,7 @@ def import_lean() -> None:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()

@@ -33,7 +33,7 @@ from imgclf.opening import layers_of_stages, now, say_start, write_start
 from imgclf.places import runs_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
-from imgclf.pretrained import Pretrained, load_pretrained
+from imgclf.pretrained import Pretrained, check_given_weights, load_pretrained
 from imgclf.recording import Recorder
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder, create_run_folder
@@ -85,6 +85,7 @@ def train(
     started, screen = time.monotonic(), screen or Silent()
     choose_kernels()
     loaded, earlier = with_earlier_network(load_experiment(str(config), overrides), runs_folder(runs_dir))
+    check_given_weights(loaded.experiment.model, data_dir)
     splits = load_splits(loaded.experiment, data_dir, screen)
     devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
     _check_data(loaded, splits, devices)

@@ -121,7 +121,7 @@ def _of_config(config: Path, overrides: Sequence[str], shape: ImageShape | None,
 
 
 def _unknown(config: Path, what: str, option: str) -> ImgclfError:
-    return ImgclfError(f"{config}: {what} are known only when the data is read", hint=f"give {option}")
+    return ImgclfError(f"{config}: {what} can be known only when the data is read", hint=f"give {option}")
 
 
 def _config(wanted: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -69,7 +70,9 @@ class Transfer(ModelSettings):
     def _last(self, whole: keras.Model) -> keras.Layer:
         names = [layer.name for layer in whole.layers]
         if self.cut not in names:
-            hint = f"its layers: {few(names, most=20)}"
+            near = get_close_matches(str(self.cut), names, n=1)
+            meant = f'did you mean "{near[0]}"? ' if near else ""
+            hint = f"{meant}its layers: {few(names, most=20)}"
             raise ImgclfError(
                 f'model.cut: must be a layer of the {whole.name} of {self.run}; got "{self.cut}"', hint=hint
             )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 if TYPE_CHECKING:
     import keras
@@ -50,10 +52,11 @@ def _first(model: keras.Model, head: keras.Model, trainable: str) -> int | None:
             if fits(layer.name, trainable):
                 return place
     names = [layer.name for layer in model.layers if layer.weights and layer not in head.layers]
-    shown = ", ".join(names if len(names) <= 12 else [*names[:4], "...", *names[-7:]])
+    near = get_close_matches(trainable, [*names, *(name.split("_")[0] for name in names)], n=1)
+    meant = f'did you mean "{near[0]}"? ' if near else ""
     raise ImgclfError(
         f'training.trainable: must be all, head, or the beginning of a layer\'s name; got "{trainable}"',
-        hint=f"the body's layers with weights: {shown}",
+        hint=f"{meant}the body's layers with weights: {few(names, most=20)}",
     )
 
 
