@@ -54,7 +54,7 @@ BATCHES: dict[str, tuple[Callable[[], bytes], str]] = {
     "a call by an object": (lambda: HEADER + b"(cposix\nsystem\nU\x0btouch pwnedo.", "which it asks to be called"),
     "a persistent name": (lambda: HEADER + b"Ppwned\n.", "the operation PERSID"),
     "an extension": (lambda: HEADER + b"\x82\x01.", "the operation EXT1"),
-    "20 million dicts": (lambda: HEADER + b"}" * 20_000_000 + b".", "operations"),
+    "5 million dicts": (lambda: HEADER + b"}" * 5_000_000 + b".", "operations"),
     "marks without end": (lambda: HEADER + b"(" * 200_000 + b"t" * 199_999 + b".", "must be a dict"),
     "a type that prints as a terabyte": (
         lambda: entry(array(doubled(40), b"K\x01\x85", b"U\x01x")),
@@ -179,3 +179,6 @@ def test_an_archive_is_refused(name: str, attack: Attack, work: Path) -> None:
     (work / "data" / "cifar-10-python.tar.gz").write_bytes(gzipped(content()))
     (work / "cifar.yaml").write_text(CONFIG)
     assert message in attack("data", "check", "cifar.yaml").error()
+
+
+ATTACKS = [*BATCHES, *ARCHIVES]

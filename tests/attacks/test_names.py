@@ -88,6 +88,7 @@ def test_a_run_on_evil_names_writes_nothing_that_runs(attack: Attack, work: Path
         assert all(character.isprintable() or character == "\n" for character in text), path
 
 
+@pytest.mark.slow  # imports TensorFlow and matplotlib
 def test_a_diagram_holds_no_script(attack: Attack, work: Path) -> None:
     name = "<script>alert(1)<!--]]><svg onload=alert(1)>.yaml"
     (work / name).write_text("dataset: {name: digits}\nmodel: {name: lenet}\ntraining: {epochs: 1}\n")

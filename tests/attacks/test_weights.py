@@ -272,6 +272,7 @@ KERAS_FILES: dict[str, tuple[Callable[[h5py.File], None], str]] = {
 }
 
 
+@pytest.mark.slow  # each builds SqueezeNet, which takes a second
 @pytest.mark.parametrize("name", KERAS_FILES)
 def test_a_published_file_is_refused(name: str, attack: Attack, work: Path, config: str) -> None:  # noqa: ARG001
     spoil, message = KERAS_FILES[name]

@@ -334,3 +334,11 @@ def test_a_disk_that_takes_no_more_ends_the_work(tmp_path: Path, server: str) ->
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_a_part_is_not_followed(tmp_path: Path, server: str) -> None:
+    (tmp_path / "precious").write_text("as it was")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ".file0.gz.part").symlink_to(tmp_path / "precious")
+    assert fetch(tmp_path / "data", f"{server}/good/").complete
+    assert (tmp_path / "precious").read_text() == "as it was"

@@ -79,9 +79,10 @@ def download_files(
 def _claim(folder: Path, name: str, claims: ExitStack) -> Path:
     """The file for what comes, maybe begun by an earlier download; another one where a process is writing to it."""
     part = folder / f".{name}.part"
-    handle = claims.enter_context(part.open("ab"))
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = os.open(part, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)  # a link may lead to any file
+        claims.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         part = folder / f".{name}.{secrets.token_hex(4)}.part"
     part.touch()
