@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import h5py
     import keras
 
-MOST_NAMES_BYTES = 2**24  # of one attribute
+MOST_NAMES_BYTES = 2**28  # that one attribute could become; the longest text beside the names is the model's config
 MOST_NAMES = 100_000  # of layers and arrays together
 MOST_TOP_LAYERS = 3  # with weights, above the body: VGG's fc1, fc2 and predictions
 
@@ -107,9 +107,10 @@ def _attribute(group: h5py.Group, key: str) -> list[str]:
     header = group.attrs.get_id(key)
     a_text = header.dtype.itemsize if header.dtype.kind == "S" else longest_text_bytes(group.file)
     count = math.prod(header.shape)
-    if count and (header.dtype.kind not in "SO" or count * a_text > MOST_NAMES_BYTES):
+    if count and (header.dtype.kind not in "SO" or count > MOST_NAMES or count * a_text > MOST_NAMES_BYTES):
         raise ImgclfError(
-            f"{group.file.filename}: {key} of {group.name} is no list of names: {count:,} of {header.dtype}"
+            f"{group.file.filename}: {key} of {group.name} is no list of names: {count:,} of {header.dtype}",
+            hint="of a whole model of many layers, save the weights alone: model.save_weights(FILE)",
         )
     names = np.ravel(group.attrs[key]).tolist()
     return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in names]
