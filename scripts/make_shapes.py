@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.runs.files import csv_text, write_whole
+from imgclf.runs.files import write_whole
+from imgclf.texts import csv_text
 
 SIDE, FINE = 48, 4  # pixels, and how many times finer an image is drawn before it is averaged
 PATTERNS = ("plain", "striped", "dotted", "checked")

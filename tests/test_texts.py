@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
-from imgclf.texts import few, shape_text, size_text
+from imgclf.texts import csv_text, few, shape_text, size_text
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,23 @@ def test_of_many_names_the_first_are_told_and_the_rest_is_counted() -> None:
 def test_an_unknown_side_of_a_shape_is_a_question_mark() -> None:
     assert shape_text((28, 28, 1)) == "28x28x1"
     assert shape_text((None, 10)) == "?x10"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("  =1", "  '=1"),
+        ("a;=1", "a;'=1"),
+        ("＝1", "'＝1"),
+        ("\t=1", "\\t=1"),
+        ("a=1", "a=1"),
+        ("\x1b[2J\n", "\\x1b[2J\\n"),
+        (-1.5, "-1.5"),
+    ],
+)
+def test_no_cell_of_a_table_is_a_formula_or_steers_a_terminal(text: object, written: str) -> None:
+    assert list(csv.reader(io.StringIO(csv_text(["a"], [[text]])))) == [["a"], [written]]

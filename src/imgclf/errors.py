@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+MOST_CHARACTERS = 2000  # of a line: a text from a file may be as long as the file
+
 _FROM_BYTE, _TO_BYTE = "\udc80", "\udcff"
 
 
@@ -22,8 +24,8 @@ class ImgclfError(Exception):
 
     def lines(self) -> list[str]:
         """The message and the hint as the command line prints them, one entry a line."""
-        message = [printable(line) for line in f"error: {self}".split("\n")]
-        return message + ([f"hint: {printable(self.hint)}"] if self.hint else [])
+        message = [_cut(printable(line)) for line in f"error: {self}".split("\n")]
+        return message + ([_cut(f"hint: {printable(self.hint)}")] if self.hint else [])
 
 
 class WorkFailed(ImgclfError):
@@ -40,6 +42,10 @@ def printable(text: str) -> str:
 def encodable(text: str) -> str:
     """The text with what UTF-8 can't hold escaped: file names may have bytes that are no UTF-8, here ``\\xff``."""
     return _SURROGATE.sub(lambda found: _escape(found.group()), text)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 4]} ..."
 
 
 def _escape(character: str) -> str:

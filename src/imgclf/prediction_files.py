@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from imgclf.images.decode import decode
 from imgclf.images.resize import resize
-from imgclf.runs.files import csv_text, write_whole
+from imgclf.runs.files import write_whole
+from imgclf.texts import csv_text
 
 if TYPE_CHECKING:
     import numpy as np

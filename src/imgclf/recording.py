@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.errors import encodable
+from imgclf.errors import printable
 from imgclf.reporting.tensorboard import TensorboardLog, projector_files
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
@@ -37,7 +37,7 @@ class Recorder:
         """A line for the screen and for log.txt."""
         self._screen.say(text)
         with self._run.log.open("a", encoding="utf-8") as log:
-            log.write(encodable(text) + "\n")
+            log.write(printable(text) + "\n")
 
     def draw_graph(self, model: keras.Model) -> None:
         """Write the network's graph for TensorBoard; after training, since tracing it takes memory."""

@@ -19,7 +19,8 @@ def choose_kernels() -> None:
     """
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Each model has functions of its own, traced once; TensorFlow takes several of one name for one that is traced again.
+    # Each model has functions of its own, traced once; several of one name look to TensorFlow like one that is traced
+    # again and again.
     logger = logging.getLogger("tensorflow")
     if _is_no_retracing not in logger.filters:
         logger.addFilter(_is_no_retracing)

@@ -1,8 +1,17 @@
-"""Sizes, shapes and lists as everything that the program says writes them."""
+"""Sizes, shapes, lists and tables as everything that the program says writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from imgclf.errors import printable
+
+# A spreadsheet runs a cell that starts like this. In many countries, semicolons part the cells.
+_FORMULA = re.compile(r"(^|;) *(?=[=+@\-＝＋－＠])")
 
 
 def size_text(size_bytes: float) -> str:
@@ -23,3 +32,20 @@ def few(names: Sequence[str], most: int = 6, separator: str = ", ") -> str:
     """The first of some names, and how many more there are: "a, b and 3 more"."""
     more = len(names) - most
     return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A CSV table, safe to open in a spreadsheet and to show in a terminal (see csv_cell)."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow([csv_cell(name) for name in columns])
+    writer.writerows([csv_cell(one) for one in row] for row in rows)
+    return table.getvalue()
+
+
+def csv_cell(value: Any) -> Any:
+    """The value; a text with its unprintable characters escaped, and an apostrophe before what may be a formula.
+
+    The apostrophe is the rule of OWASP ("CSV Injection"); it is no part of the text, and no command reads it back.
+    """
+    return _FORMULA.sub(r"\g<0>'", printable(value)) if isinstance(value, str) else value

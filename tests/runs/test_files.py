@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from imgclf.runs.files import csv_text, replacing, replacing_folder, write_json, write_whole
+from imgclf.runs.files import replacing, replacing_folder, write_json, write_whole
+from imgclf.texts import csv_text
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path: Path) -> None:
@@ -65,6 +66,14 @@ def test_json_is_readable_and_refuses_what_json_lacks(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):
             write_json(path, {"loss": value})
     assert "Äpfel" in path.read_text(encoding="utf-8")
+
+
+def test_json_keeps_what_steers_a_terminal_but_does_not_show_it(tmp_path: Path) -> None:
+    name = '\x1b[2J \x7f\x9b31m\u202e\U000e0001 "\n\\'
+    write_json(tmp_path / "run.json", {name: name})
+    text = (tmp_path / "run.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {name: name}
+    assert all(character.isprintable() for character in text.replace("\n", ""))
 
 
 def test_bytes_of_file_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def put_virtually(file: h5py.File) -> None:
 def declare_much(file: h5py.File) -> None:
     group, name = array(file)
     del group[name]
-    group.create_dataset(name, (10**4, 10**4, 10**4, 3), "f4", chunks=(3, 3, 3, 3))
+    group.create_dataset(name, (10**4, 10**4, 10**4, 3), "f4")
 
 
 SPOILERS: list[tuple[str, Callable[[h5py.File], object]]] = [

@@ -144,7 +144,7 @@ def keep_virtually(file: h5py.File) -> None:
 
 def declare_much(file: h5py.File) -> None:
     del file["layers/dense/vars/0"]
-    file["layers/dense/vars"].create_dataset("0", (10**6, 10**6), "f4", chunks=(64, 64))
+    file["layers/dense/vars"].create_dataset("0", (10**6, 10**6), "f4")
 
 
 def add_layer(file: h5py.File) -> None:

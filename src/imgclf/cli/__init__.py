@@ -55,7 +55,7 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        print(ImgclfError(f"{type(error).__name__}: {' '.join(str(error).split())}").lines()[0], file=sys.stderr)
         print("hint: this is a fault of imgclf; --debug shows where it happened", file=sys.stderr)
         sys.exit(1)
 

@@ -40,7 +40,9 @@ class Terminal:
         if self._console.is_terminal and self._bar is None and time.monotonic() - self._began > BAR_AFTER_SECONDS:
             self._start_bar()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=what, completed=done, total=total or None, detail=detail)
+            self._bar.update(
+                self._task, description=printable(what), completed=done, total=total or None, detail=printable(detail)
+            )
         if done == total:
             self._end_bar()
 
@@ -74,10 +76,14 @@ class Terminal:
                 self._native.close()
 
     def _start_bar(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-        more = (TextColumn("{task.fields[detail]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+        )
+        more = (TextColumn("{task.fields[detail]}", markup=False), TimeRemainingColumn())
         self._bar = Progress(*columns, *more, console=self._console, transient=True)
-        self._task = self._bar.add_task(self._what, total=None, detail="")
+        self._task = self._bar.add_task(printable(self._what), total=None, detail="")
         self._bar.start()
 
     def _end_bar(self) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,6 @@ from typing import Any
 from imgclf.errors import WorkFailed, encodable
 
 PIECE_BYTES = 2**20
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts like this
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -36,9 +32,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_text(value: Any) -> str:
-    """``value`` as JSON that UTF-8 can hold; numbers that JSON lacks (NaN, infinity) are a ValueError."""
+    """``value`` as JSON that UTF-8 can hold; numbers that JSON lacks (NaN, infinity) are a ValueError.
+
+    What is not printable is escaped as JSON does it, so that a terminal may show the text and a reader gets it back.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    return text if text == encodable(text) else json.dumps(_encodable(value), indent=2, ensure_ascii=False)
+    if text != encodable(text):
+        text = json.dumps(_encodable(value), indent=2, ensure_ascii=False)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def sha256_of(path: Path) -> str:
@@ -48,20 +49,6 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(PIECE_BYTES):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A CSV table; a text that a spreadsheet would run as a formula is shown instead."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow([csv_cell(name) for name in columns])
-    writer.writerows([csv_cell(one) for one in row] for row in rows)
-    return encodable(table.getvalue())
-
-
-def csv_cell(value: Any) -> Any:
-    """The value; a text that starts as a formula does has an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 @contextmanager

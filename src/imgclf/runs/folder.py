@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.files import csv_text, write_json, write_whole
+from imgclf.runs.files import write_json, write_whole
+from imgclf.texts import csv_text
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 GroupKind = Literal["seeds", "models"]
 GROUP_RECORDS: dict[GroupKind, str] = {"seeds": "summary.json", "models": "compare.json"}  # what a group is known by
+MOST_JSON_BYTES = 2**26
 COLUMNS = ("epoch", "step", "stage", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
@@ -116,12 +118,14 @@ class RunFolder:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises ImgclfError."""
     try:
+        if path.stat().st_size > MOST_JSON_BYTES:
+            raise ImgclfError(f"{path}: has more than {MOST_JSON_BYTES:,} bytes, which no file of a run has")
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ImgclfError(
             f"{path}: no such file", hint="a run folder holds run.json, experiment.yaml and weights/"
         ) from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ImgclfError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(value, dict):
         raise ImgclfError(f"{path}: expected a JSON object, found {type(value).__name__}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     import h5py
 
 SHOWN = 5  # problems in a message
+_HEAP = b"GCOL\x01\0\0\0"  # HDF5 File Format Specification, section III.E, "Global Heap", version 1
 
 
 def inside(group: h5py.Group, path: str) -> Any:
@@ -33,6 +35,23 @@ def place_problems(array: Any, name: str) -> Iterator[str]:
         yield f"{name} is missing"
     elif array.external or array.is_virtual:
         yield f"{name} must lie in the file itself; found a reference to another file"
+    elif array.chunks is not None:  # a chunk may unpack to any size; neither Keras nor this program writes any
+        yield f"{name} must lie in one piece; found it in chunks"
+
+
+def longest_text_bytes(file: h5py.File) -> int:
+    """The most bytes that a text of any length in the file can have: HDF5 keeps them in heaps, which say their size.
+
+    Such a text is stored by its place, so that a small file may name a long one again and again.
+    """
+    with open(file.filename, "rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as content:  # noqa: PTH123
+        _, size_bytes = file.id.get_create_plist().get_sizes()
+        longest, place = 0, content.find(_HEAP)
+        while place >= 0:
+            start = place + len(_HEAP)
+            longest = max(longest, int.from_bytes(content[start : start + size_bytes], "little"))
+            place = content.find(_HEAP, start)
+    return longest
 
 
 def settle_normalization(model: Any) -> None:

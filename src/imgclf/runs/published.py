@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.hdf5 import SHOWN, inside, place_problems, settle_normalization
+from imgclf.runs.hdf5 import SHOWN, inside, longest_text_bytes, place_problems, settle_normalization
 from imgclf.texts import few
 
 if TYPE_CHECKING:
     import h5py
     import keras
 
-MOST_NAMES_BYTES = 2**24
+MOST_NAMES_BYTES = 2**28  # that one attribute could become; the longest text beside the names is the model's config
+MOST_NAMES = 100_000  # of layers and arrays together
 MOST_TOP_LAYERS = 3  # with weights, above the body: VGG's fc1, fc2 and predictions
 
 
@@ -66,12 +67,17 @@ def _saved_layers(file: h5py.File) -> list[_Saved]:
             f"{file.filename}: not a weights file as Keras publishes them: it has no list of layer_names",
             hint="weights of a run (.weights.h5) belong to evaluate and predict: --weights FILE",
         )
-    saved = []
+    saved: list[_Saved] = []
+    count = 0
     for name in _names(root, "layer_names"):
         group = inside(root, name)
         if not isinstance(group, h5py.Group):
             raise ImgclfError(f"{file.filename}: not the weights of this network: layer {name} is missing")
-        if paths := _names(group, "weight_names"):
+        paths = _names(group, "weight_names")
+        count += 1 + len(paths)
+        if count > MOST_NAMES:
+            raise _too_many(group)
+        if paths:
             saved.append(_Saved(name.replace("/", "_"), group, tuple(paths)))
     return saved
 
@@ -85,15 +91,29 @@ def _names(group: h5py.Group, key: str) -> list[str]:
     if key in group.attrs:
         return _attribute(group, key)
     pieces = itertools.takewhile(lambda piece: piece in group.attrs, (f"{key}{i}" for i in itertools.count()))
-    return [name for piece in pieces for name in _attribute(group, piece)]
+    names: list[str] = []
+    for piece in pieces:
+        names += _attribute(group, piece)
+        if len(names) > MOST_NAMES:
+            raise _too_many(group)
+    return names
+
+
+def _too_many(group: h5py.Group) -> ImgclfError:
+    return ImgclfError(f"{group.file.filename}: not a weights file of Keras: it names more than {MOST_NAMES:,} arrays")
 
 
 def _attribute(group: h5py.Group, key: str) -> list[str]:
     header = group.attrs.get_id(key)
-    size = math.prod(header.shape) * header.dtype.itemsize
-    if size > MOST_NAMES_BYTES:
-        raise ImgclfError(f"{group.file.filename}: {key} of {group.name} is no list of names: {size:,} bytes")
-    return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in np.ravel(group.attrs[key])]
+    a_text = header.dtype.itemsize if header.dtype.kind == "S" else longest_text_bytes(group.file)
+    count = math.prod(header.shape)
+    if count and (header.dtype.kind not in "SO" or count > MOST_NAMES or count * a_text > MOST_NAMES_BYTES):
+        raise ImgclfError(
+            f"{group.file.filename}: {key} of {group.name} is no list of names: {count:,} of {header.dtype}",
+            hint="of a whole model of many layers, save the weights alone: model.save_weights(FILE)",
+        )
+    names = np.ravel(group.attrs[key]).tolist()
+    return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in names]
 
 
 def _pairs(

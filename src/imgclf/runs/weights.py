@@ -37,7 +37,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
         with h5py.File(path, "r") as file:
             arrays = list(_expected(model))
             problems = [problem for layer in arrays for problem in _problems(file, *layer)]
-            problems += _strangers(file, {group for group, _, _ in arrays})
+            problems += _strangers(file, {group for group, _, _ in arrays}, "layers", set())
             if problems:
                 raise ImgclfError(f"{path}: not the weights of this model: {few(problems, SHOWN, '; ')}")
             filled = [
@@ -100,21 +100,29 @@ def _array_problems(array: Any, name: str, variable: Any) -> Iterator[str]:
         yield f"{name} must be {want}; found {array.dtype} {array.shape}"
 
 
-def _strangers(file: h5py.File, groups: set[str], place: str = "layers") -> Iterator[str]:
-    """Layers with arrays that the model has not, at any depth of the models inside it."""
+def _strangers(file: h5py.File, groups: set[str], place: str, seen: set[int]) -> Iterator[str]:
+    """Layers with arrays that the model has not, at any depth of the models inside it.
+
+    ``seen`` are the addresses of the groups that were looked into: groups may hold each other.
+    """
     import h5py
 
     layers = inside(file, place)
-    for name in layers if isinstance(layers, h5py.Group) else ():
+    if not isinstance(layers, h5py.Group) or (address := h5py.h5o.get_info(layers.id).addr) in seen:
+        return
+    seen.add(address)
+    for name in layers:
         group = f"{place}/{name}"
         held = inside(file, f"{group}/vars")
         if group not in groups and held is not None and len(held):
             yield f"layer {_name(held) or name} is not in the model"
-        yield from _strangers(file, groups, f"{group}/layers")
+        yield from _strangers(file, groups, f"{group}/layers", seen)
 
 
 def _name(group: h5py.Group) -> str | None:
-    name = group.attrs.get("name")
+    if "name" not in group.attrs or group.attrs.get_id("name").shape != ():  # many texts may be one, again and again
+        return None
+    name = group.attrs["name"]
     return name if isinstance(name, str) else None
 
 

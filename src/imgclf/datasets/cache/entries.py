@@ -139,7 +139,7 @@ def read_manifest(entry: Path) -> dict[str, Any]:
     """What an entry says of itself. Raises DamagedError."""
     try:
         manifest = json.loads((entry / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedError(f"{MANIFEST} cannot be read") from error
     if not isinstance(manifest, dict):
         raise DamagedError(f"{MANIFEST} is not what was written")

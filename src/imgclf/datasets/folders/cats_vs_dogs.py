@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from imgclf.datasets.given import what_is_there
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.images.decode import UnreadableImage
 from imgclf.images.fit import ImageFit
+from imgclf.texts import csv_text
 
 CLASSES = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
 LIST = "files.csv"
@@ -184,12 +184,8 @@ def _lay_out(taken: list[Placed], left_out: list[Placed], target: Path, report_p
             path.parent.mkdir(parents=True, exist_ok=True)
             _copy(one.source, path)
             report_progress("copying photographs", done, len(taken))
-        with (unfinished / LIST).open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(
-                [one.file, one.split, one.label, one.source.path, one.left_out] for one in taken + left_out
-            )
+        rows = ([one.file, one.split, one.label, str(one.source.path), one.left_out] for one in taken + left_out)
+        (unfinished / LIST).write_text(csv_text(COLUMNS, rows), encoding="utf-8", newline="")
         unfinished.chmod(0o755)
         unfinished.replace(target)
     except OSError as error:

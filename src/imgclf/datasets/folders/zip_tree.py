@@ -15,9 +15,12 @@ from imgclf.images.decode import UnreadableImage
 from imgclf.images.signature import file_format
 from imgclf.images.walk import HIDDEN, NO_IMAGE, START_BYTES, has_image_name, is_hidden
 
-MEMBER_LIMIT_BYTES = 2**28
+MEMBER_LIMIT_BYTES = 2**26  # several threads hold one each
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes of memory to begin with
 ENCRYPTED = 0x1  # general purpose bit flag: APPNOTE.TXT, section 4.4.4
 LINK = "a link in an archive"
+DEVICE = "a device in an archive"
+OTHER_METHOD = "packed by another method than deflate"
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,11 @@ def _checked_name(member: zipfile.ZipInfo, path: Path) -> str:
 def _reason_against(name: str, member: zipfile.ZipInfo, container: ZipContainer) -> str | None:
     if any(is_hidden(part) for part in name.split("/")):
         return HIDDEN
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return LINK
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return LINK if kind == stat.S_IFLNK else DEVICE
+    if member.compress_type not in METHODS:
+        return OTHER_METHOD
     return None if has_image_name(name) or _starts_as_image(member, container) else NO_IMAGE
 
 

@@ -17,10 +17,20 @@ from imgclf.datasets.published.narrow_pickle import read_narrow_pickle
 from imgclf.datasets.published.whereabouts import Miss
 from imgclf.datasets.stored.strict import GET_AGAIN, check_labels, named_errors
 from imgclf.errors import ImgclfError
+from imgclf.texts import few
 
 Part = Literal["train", "test"]
 PIXEL_BYTES = SIDE * SIDE * CHANNELS
-_MOST_BYTES = 2**28  # all training images of CIFAR-100 in one pickle are 155 MB
+_MOST_BYTES = 2**28  # all training images of CIFAR-100 in one pickle are 155 MB, all of an archive 186 MB
+_MOST_MEMBERS = 1000
+_MOST_HEADER_BYTES = 2**16
+_LONG_HEADERS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
 
 
 class _Place(Protocol):
@@ -59,30 +69,53 @@ class _Archive:
 
     def names(self) -> set[str]:
         with self._open() as archive:
-            return {Path(member.name).name for member in archive if member.isreg()}
+            return {Path(member.name).name for member in self._members(archive)}
 
     def contents(self, names: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
         left = set(names)
         with self._open() as archive:
-            for member in archive:
+            for member in self._members(archive):
                 name = Path(member.name).name
-                if not member.isreg() or name not in left:
+                if name not in left:
                     continue
                 left.remove(name)
-                _check_size(member.size, self.path)
                 file = archive.extractfile(member)
                 assert file is not None
                 yield name, file.read()
         if left:
             raise ImgclfError(f"{self.path}: lacks {', '.join(sorted(left))}, which it held before", hint=GET_AGAIN)
 
+    def _members(self, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        """The plain files. Raises ImgclfError where there is more than such an archive holds, before it is read."""
+        total = 0
+        for number, member in enumerate(archive, 1):
+            total += member.size
+            _check_size(total, self.path)
+            if number > _MOST_MEMBERS:
+                raise ImgclfError(f"{self.path}: holds more than {_MOST_MEMBERS:,} files", hint=GET_AGAIN)
+            if member.isreg():
+                yield member
+
     @contextmanager
     def _open(self) -> Iterator[tarfile.TarFile]:
         try:
-            with named_errors(self.path), tarfile.open(self.path, "r|gz") as archive:
+            with named_errors(self.path), tarfile.open(self.path, "r|gz", tarinfo=_NarrowHeader) as archive:
                 yield archive
         except tarfile.TarError as error:
             raise ImgclfError(f"{self.path}: not a .tar.gz archive, or damaged: {error}", hint=GET_AGAIN) from error
+
+
+class _NarrowHeader(tarfile.TarInfo):
+    """A member's header; refused where tarfile would read all of what it declares into memory at once."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _NarrowHeader:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _LONG_HEADERS and header.size > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("a sparse file")
+        return header
 
 
 @dataclass(frozen=True)
@@ -137,6 +170,8 @@ class CifarFiles:
         if len(numbers) != len(images):
             found = f"{len(numbers):,} labels for {len(images):,} images"
             raise ImgclfError(f"{path}: must hold one label an image; got {found}", hint=GET_AGAIN)
+        if any(not 0 <= number < 2**31 for number in numbers):  # what check_labels could not be handed
+            raise ImgclfError(f"{path}: {labels}: must be places of classes from 0", hint=GET_AGAIN)
         return images, np.array(numbers, np.int64)
 
 
@@ -167,7 +202,7 @@ def look_at(path: Path, dataset: CifarDataset) -> CifarFiles | Miss:
 
 def _entry(batch: Any, name: str, path: Path) -> Any:
     if not isinstance(batch, dict) or name not in batch:
-        found = ", ".join(sorted(batch)) if isinstance(batch, dict) else type(batch).__name__
+        found = few(sorted(batch)) if isinstance(batch, dict) else type(batch).__name__
         raise ImgclfError(f"{path}: must be a dict with the entry {name!r}; got {found}", hint=GET_AGAIN)
     return batch[name]
 

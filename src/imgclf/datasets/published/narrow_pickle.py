@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 from imgclf.datasets.stored.strict import GET_AGAIN
 from imgclf.errors import ImgclfError
 
+MOST_OPERATIONS = 2**20  # the training images of CIFAR-100 take 250,000, and each may leave a dict on the stack
+MOST_DIMENSIONS = 4
+SHOWN = 80  # characters of a text of the file in a message
+
 _MARK = object()
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _MAKERS: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
@@ -64,7 +68,7 @@ def read_narrow_pickle(content: bytes, path: Path) -> Any:
             warnings.simplefilter(
                 "ignore"
             )  # pickletools reads old texts with their escapes, also those of damaged files
-            return _Machine().run(content)
+            return _Machine(len(content)).run(content)
     except _RefusedError as error:
         hint = f"Nothing of the file was run. {GET_AGAIN}"
         raise ImgclfError(f"{path}: not a pickle of plain arrays: holds {error}", hint=hint) from error
@@ -73,16 +77,19 @@ def read_narrow_pickle(content: bytes, path: Path) -> Any:
 
 
 class _Machine:
-    """The stack and the memo of a pickle that is read."""
+    """The stack and the memo of a pickle that is read; no more bytes are made of its texts than it has itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, content_bytes: int) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._bytes_left = content_bytes
 
     def run(self, content: bytes) -> Any:
-        for operation, argument, _ in pickletools.genops(content):
+        for number, (operation, argument, _) in enumerate(pickletools.genops(content)):
             if operation.name == "STOP":
                 return _finished(self._stack[-1])
+            if number >= MOST_OPERATIONS:
+                raise _RefusedError(f"more than {MOST_OPERATIONS:,} operations")
             self._do(operation.name, argument)
         raise ValueError("it has no end")
 
@@ -124,7 +131,10 @@ class _Machine:
             stack.append(_name(argument if name == "GLOBAL" else " ".join(self._pop(2))))
         elif name == "REDUCE":
             called, arguments = self._pop(2)
-            stack.append(_called(called, arguments))
+            made = _called(called, arguments)
+            if isinstance(made, bytes):
+                self._spend(len(made))
+            stack.append(made)
         elif name == "BUILD":
             (state,) = self._pop(1)
             _build(stack[-1], state)
@@ -139,9 +149,16 @@ class _Machine:
         return popped
 
     def _since_mark(self) -> list[Any]:
-        place = max(i for i, value in enumerate(self._stack) if value is _MARK)
-        items = self._pop(len(self._stack) - place)
-        return items[1:]
+        # From the end: what is passed is taken off, so that a file of marks is read in the time that its size needs.
+        for place in range(len(self._stack) - 1, -1, -1):
+            if self._stack[place] is _MARK:
+                return self._pop(len(self._stack) - place)[1:]
+        raise IndexError("a mark is missing on its stack")
+
+    def _spend(self, count: int) -> None:
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise _RefusedError("texts that become more bytes than the file has")
 
 
 def _as(kind: type[Any], value: Any) -> Any:
@@ -152,7 +169,7 @@ def _as(kind: type[Any], value: Any) -> Any:
 
 def _name(text: str) -> _Name:
     if text not in _NAMES:
-        raise _RefusedError(f"the name {text.replace(' ', '.')!r}, which it asks to be called")
+        raise _RefusedError(f"the name {text[:SHOWN].replace(' ', '.')!r}, which it asks to be called")
     return _Name(text)
 
 
@@ -177,10 +194,17 @@ def _build(target: Any, state: Any) -> None:
         raise _RefusedError(f"a state for a {type(target).__name__}")
     _version, shape, dtype, is_fortran, raw = state
     if dtype != _Dtype("u1") or is_fortran or not isinstance(raw, bytes):
-        raise _RefusedError(f"an array of another type or order than uint8 in C order ({dtype})")
-    if not all(type(length) is int and length >= 0 for length in shape) or math.prod(shape) != len(raw):
-        raise ValueError(f"an array of shape {shape} must have as many bytes; got {len(raw):,}")
+        code = dtype.code[:SHOWN] if isinstance(dtype, _Dtype) else type(dtype).__name__
+        raise _RefusedError(f"an array of another type or order than uint8 in C order ({code})")
+    if not _fits(shape, len(raw)):
+        raise ValueError(f"an array must have as many bytes as its shape declares; got {len(raw):,}")
     target.array = np.frombuffer(raw, np.uint8).reshape(shape)
+
+
+def _fits(shape: Any, size: int) -> bool:
+    """Whether an array of this shape has so many bytes. Nothing is printed of it: it may be anything."""
+    is_shape = isinstance(shape, tuple) and len(shape) <= MOST_DIMENSIONS
+    return is_shape and all(type(side) is int and 0 <= side <= size for side in shape) and math.prod(shape) == size
 
 
 def _finished(value: Any) -> Any:
@@ -202,5 +226,5 @@ def _finished_item(item: Any) -> Any:
             raise ValueError("an array without its data")
         return item.array
     if isinstance(item, _Name | _Dtype):
-        raise _RefusedError(f"the bare name {item}")
+        raise _RefusedError("a bare name")
     return item

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.datasets.stored.rows import ArrayRows, Rows
-from imgclf.datasets.stored.strict import DEFLATE_RATIO, LIMIT_BYTES
+from imgclf.datasets.stored.strict import DEFLATE_RATIO
 from imgclf.errors import ImgclfError
 
 if TYPE_CHECKING:
     import h5py
 
+MOST_CHUNK_BYTES = 2**26
+MOST_INFLATED_BYTES = 2**28
+MOST_NAMES = 2**16
+MOST_NAMES_BYTES = 2**24
+_DEFLATE = 1
+_PIECE_BYTES = 2**20
 _FILTERS = (1, 2, 3, 32000)  # deflate, shuffle, Fletcher's checksum, LZF: others may load code from elsewhere
 _ARE_WRITTEN = "`imgclf data export` writes such files; h5py's create_dataset(name, data=array) does, too."
 
@@ -83,7 +92,8 @@ class Hdf5Arrays:
         dataset, where = self._find(name), f"{self._path}: {name}"
         if dataset.dtype.kind not in "buif" or dataset.dtype.names or dataset.dtype.subdtype:
             raise ImgclfError(f"{where}: must hold numbers; got {_type_words(dataset)}")
-        _check_storage(dataset, where)
+        with _named_damage(where):
+            _check_storage(dataset, where)
         offset = dataset.id.get_offset()
         if offset is None or dataset.chunks is not None:
             return Hdf5Rows(dataset, where)
@@ -97,12 +107,11 @@ class Hdf5Arrays:
 
         dataset, where = self._find(name), f"{self._path}: {name}"
         are_texts = h5py.check_string_dtype(dataset.dtype) is not None and len(dataset.shape) == 1
-        if not are_texts or dataset.nbytes > LIMIT_BYTES // 64:
+        if not are_texts or len(dataset) > MOST_NAMES or dataset.nbytes > MOST_NAMES_BYTES:
             raise ImgclfError(f"{where}: must hold texts (classes,); got {_type_words(dataset)} {dataset.shape}")
-        try:
-            return tuple(str(text) for text in dataset.asstr()[()])
-        except (OSError, RuntimeError, UnicodeDecodeError) as error:
-            raise ImgclfError(f"{where}: cannot be read: {error}") from error
+        with _named_damage(where):
+            _check_storage(dataset, where)
+            return tuple(_texts(dataset, where))
 
     def _find(self, name: str) -> h5py.Dataset:
         """The data set, by hard links alone."""
@@ -127,6 +136,14 @@ class Hdf5Arrays:
         return place
 
 
+@contextmanager
+def _named_damage(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        raise ImgclfError(f"{where}: cannot be read: {error}") from error
+
+
 def _check_storage(dataset: h5py.Dataset, where: str) -> None:
     created = dataset.id.get_create_plist()
     if dataset.is_virtual or created.get_external_count():
@@ -139,8 +156,58 @@ def _check_storage(dataset: h5py.Dataset, where: str) -> None:
         raise ImgclfError(
             f"{where}: declares {dataset.nbytes:,} bytes {dataset.shape}, more than its {stored:,} stored ones can hold"
         )
-    if dataset.chunks is not None and (chunk := int(np.prod(dataset.chunks, dtype=object))) > LIMIT_BYTES:
-        raise ImgclfError(f"{where}: has chunks of {chunk:,} values, too many to be read")
+    if dataset.chunks is not None:
+        _check_chunks(dataset, where, filters)
+
+
+def _check_chunks(dataset: h5py.Dataset, where: str, filters: list[int]) -> None:
+    """HDF5 inflates a chunk to whatever it holds, also to more than a chunk has; a long one is therefore tried before.
+
+    A chunk of less than MOST_INFLATED_BYTES / DEFLATE_RATIO stored bytes (260 kB) cannot become too large.
+    """
+    chunk = int(np.prod(dataset.chunks, dtype=object)) * dataset.dtype.itemsize
+    if chunk > MOST_CHUNK_BYTES:
+        raise ImgclfError(f"{where}: has chunks of {chunk:,} bytes, too many to be read; at most {MOST_CHUNK_BYTES:,}")
+    if filters.count(_DEFLATE) > 1:
+        raise ImgclfError(f"{where}: is packed by gzip twice")
+    long: list[tuple[int, ...]] = []
+    if _DEFLATE in filters:
+        dataset.id.chunk_iter(lambda one: _note_long(one, long))
+    for place in long:
+        if _inflates_past(dataset, place, chunk):
+            raise ImgclfError(
+                f"{where}: its chunk at {place} unpacks to more than the {chunk:,} bytes that it can have"
+            )
+
+
+def _note_long(chunk: Any, long: list[tuple[int, ...]]) -> None:
+    if chunk.size > MOST_INFLATED_BYTES // DEFLATE_RATIO:
+        long.append(tuple(chunk.chunk_offset))
+
+
+def _inflates_past(dataset: h5py.Dataset, place: tuple[int, ...], most: int) -> bool:
+    skipped, packed = dataset.id.read_direct_chunk(place)
+    if skipped:  # filters are left out of this chunk: it is as long as it is
+        return False
+    inflater, total = zlib.decompressobj(), 0
+    try:
+        while packed and not inflater.eof and total <= most:
+            total += len(inflater.decompress(packed, _PIECE_BYTES))
+            packed = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise OSError(f"damaged compressed data: {error}") from error
+    return total > most
+
+
+def _texts(dataset: h5py.Dataset, where: str) -> Iterator[str]:
+    """The texts one by one: a file may name one long text many times."""
+    left = MOST_NAMES_BYTES
+    for number in range(len(dataset)):
+        text = str(dataset.asstr()[number])
+        left -= len(text)
+        if left < 0:
+            raise ImgclfError(f"{where}: its names are longer than {MOST_NAMES_BYTES:,} characters")
+        yield text
 
 
 def _type_words(dataset: h5py.Dataset) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.stored.strict import DEFLATE_RATIO, GET_AGAIN, named_errors, read_declared
+from imgclf.datasets.stored.strict import GET_AGAIN, most_unpacked, named_errors, read_declared
 from imgclf.errors import ImgclfError
 
 
@@ -42,7 +42,7 @@ def open_member(path: Path, name: str) -> Iterator[tuple[io.BufferedIOBase, zipf
             _check_packing(path, member)
             with archive.open(member) as stream:
                 assert isinstance(stream, zipfile.ZipExtFile)
-                yield stream, member, min(member.file_size, member.compress_size * DEFLATE_RATIO)
+                yield stream, member, min(member.file_size, most_unpacked(member.compress_size))
     except zipfile.BadZipFile as error:
         raise ImgclfError(f"{path}: not an .npz file, or damaged: {error}", hint=GET_AGAIN) from error
 

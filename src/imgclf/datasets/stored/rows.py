@@ -15,6 +15,8 @@ from imgclf.settings import ImageShape
 
 ROWS_A_PIECE = 4096
 MOST_CLASSES = 2**20
+MOST_IMAGES = 2**24  # the largest public set, ImageNet-21k, has 14 million
+MOST_IMAGE_BYTES = 2**27
 _AS_BYTES = "Pixels of 0 to 255 belong into an array of type uint8; others are divided by their greatest value."
 
 
@@ -109,6 +111,10 @@ def read_images(rows: Rows, image_shape: ImageShape | None) -> RowPixels:
         raise ImgclfError(f"{rows.where}: images must be uint8, or fractions from 0 to 1; got {rows.dtype}")
     if not rows.shape or 0 in rows.shape:
         raise ImgclfError(f"{rows.where}: holds no images; its shape is {rows.shape}")
+    if rows.shape[0] > MOST_IMAGES:
+        raise ImgclfError(f"{rows.where}: at most {MOST_IMAGES:,} images are read; got {rows.shape[0]:,}")
+    if (size := int(np.prod(rows.shape[1:], dtype=object)) * rows.dtype.itemsize) > MOST_IMAGE_BYTES:
+        raise ImgclfError(f"{rows.where}: an image has at most {MOST_IMAGE_BYTES:,} bytes; got {size:,}")
     shape = image_shape or _shape_of_images(rows)
     if np.prod(shape, dtype=object) != np.prod(rows.shape[1:], dtype=object):
         raise ImgclfError(f"{rows.where}: rows of {rows.shape[1:]} can't be images of dataset.image_shape {shape}")

@@ -24,6 +24,9 @@ GET_AGAIN = (
     "Get the file again from where it came. Where all files of that place are removed, they are downloaded anew."
 )
 
+UNPACKED_BYTES = 2**28  # what compressed data may become whatever their own size
+UNPACKED_RATIO = 50  # of larger data: the images of MNIST become 5 times as large
+
 _CHUNK_BYTES = 2**20
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -63,7 +66,13 @@ def most_bytes(path: Path) -> int:
     """The most bytes that the file can hold after decompression, from its size alone."""
     with path.open("rb") as raw:
         gzipped = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    return path.stat().st_size * (DEFLATE_RATIO if gzipped else 1)
+    packed = path.stat().st_size
+    return most_unpacked(packed) if gzipped else packed
+
+
+def most_unpacked(packed: int) -> int:
+    """The most bytes that are believed to have been compressed to ``packed`` ones: more is an attack or no image."""
+    return min(packed * DEFLATE_RATIO, max(UNPACKED_BYTES, packed * UNPACKED_RATIO))
 
 
 def read_declared(stream: io.BufferedIOBase, shape: tuple[int, ...], path: Path, most: int) -> NDArray[np.uint8]:
