@@ -22,7 +22,8 @@ IMAGES = np.random.default_rng(0).random((3, 40, 36, 3), np.float32)
 
 def slow_but(*fast: str) -> list[Any]:
     """Every network; those that are not ``fast`` take from two seconds to a minute to build and to run."""
-    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in get_args(ApplicationName)]
+    marks = [pytest.mark.slow, pytest.mark.exhaustive]
+    return [name if name in fast else pytest.param(name, marks=marks) for name in get_args(ApplicationName)]
 
 
 def settings(name: Any, **keys: Any) -> Application:
@@ -75,6 +76,7 @@ PUBLISHED = {
 
 
 @pytest.mark.slow  # two to twenty seconds each
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
 def test_more_published_networks_have_their_number_of_parameters(name: str, parameters: int) -> None:
     assert build(name, classes=1000).count_params() == parameters
@@ -126,6 +128,7 @@ def test_trains_three_steps_and_its_weights_come_back(name: str, tmp_path: Path)
 
 
 @pytest.mark.slow  # ten seconds to a minute for each
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["VGG16", "VGG19", "InceptionV3", "ResNet50", "DenseNet121", "MobileNetV2"])
 def test_learns_one_batch_by_heart(name: str) -> None:
     import keras
