@@ -108,3 +108,15 @@ def test_a_stage_behind_one_on_features_trains_the_body_from_where_it_stood(make
     assert not np.array_equal(before, task.model.get_layer("dense_1").get_weights()[0])
     for one, other in zip(plain.model.get_weights(), task.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_stage_of_the_head_alone_shows_the_heads_outputs_for_the_bodys_features(make_task: MakeTask) -> None:
+    from imgclf.training.feed import Chunk, Span
+    from imgclf.training.inspection import inspect
+    from imgclf.training.loop import prepare
+
+    task = make_task(NETWORK, trainable="head")
+    images = task.train.pixels.take(np.arange(16))
+    chunk = Chunk(Span(0, 0, 0, 1), images[None], task.train.labels[None, :16], np.zeros((1, 16, 0), np.float32))
+    named = dict(inspect(prepare(task, 0, task.stages[0]), chunk))
+    np.testing.assert_allclose(named["output/logits_class"], task.model(images / 255), rtol=1e-4, atol=1e-5)

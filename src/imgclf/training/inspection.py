@@ -33,7 +33,9 @@ def _outputs(step: Step, images: Any) -> Named:
     import keras
 
     layers = [layer for layer in step.model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    outputs = keras.Model(step.model.inputs, [layer.output for layer in layers])(images, training=False)
+    # From where the first layer is fed: a head's layers belong to the graph of the whole model.
+    outputs = keras.Model(layers[0].input, [layer.output for layer in layers])(images, training=False)
+    outputs = outputs if isinstance(outputs, list) else [outputs]  # Keras opens a list of one
     return [(layer.name, output.numpy().astype(np.float32)) for layer, output in zip(layers, outputs, strict=True)]
 
 
