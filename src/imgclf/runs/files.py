@@ -70,10 +70,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise WorkFailed(
-            f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?"
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -97,13 +94,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
         _flush(path.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise WorkFailed(
-            f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?"
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary)
+
+
+def _not_written(path: Path, error: OSError) -> WorkFailed:
+    reason = error.strerror or str(error)
+    return WorkFailed(f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?")
 
 
 def _encodable(value: Any) -> Any:
