@@ -33,6 +33,7 @@ JOBS = {
     "seeds",
     "compare_models",
     "time_model",
+    "verify_resume",
 }
 OF_THE_JOBS = {
     "trained",
