@@ -26,9 +26,9 @@ class Variables:
 
     def __init__(self, variables: Sequence[Any]) -> None:
         self._named = {
-            f"{number} {getattr(one, 'path', one.name)}": one
+            f"{number} {name}": one
             for number, one in enumerate(variables)
-            if "seed_generator" not in one.name and "seed_generator" not in getattr(one, "path", "")
+            if "seed_generator" not in (name := _name(one))
         }
 
     def state(self) -> Mapping[str, Any]:
@@ -64,6 +64,12 @@ def restore(parts: Mapping[str, Part], saved: Mapping[str, Mapping[str, Any]]) -
         raise ImgclfError(f"checkpoint: must hold {', '.join(sorted(parts))}; found {', '.join(sorted(saved))}")
     for name, part in parts.items():
         part.restore(saved[name])
+
+
+def _name(variable: Any) -> str:
+    """The variable's path, without its owner: Keras numbers the optimizers of a process."""
+    path = str(getattr(variable, "path", variable.name))
+    return path.partition("/")[2] or path
 
 
 def _type(variable: Any) -> str:
