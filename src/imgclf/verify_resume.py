@@ -195,7 +195,7 @@ def _first_difference(first: dict[str, str], second: dict[str, str]) -> str | No
 
 def _digests(checkpoint: Checkpoint) -> dict[str, str]:
     return {
-        f"{part}/{name}": sha256_of(value.path) if isinstance(value, StoredArray) else repr(value)
+        f"{part}/{name}": value.sha256 if isinstance(value, StoredArray) else repr(value)
         for part, state in checkpoint.states.items()
         for name, value in state.items()
     } | {name: digest for path in checkpoint.files.values() for name, digest in array_digests(path).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imgclf.errors import WorkFailed
-from imgclf.runs.files import flush, sha256_of
+from imgclf.runs.files import PIECE_BYTES, flush, sha256_of
 
 KEPT = 2
-MANIFEST = "manifest.json"
+MANIFEST, ARRAYS = "manifest.json", "arrays.bin"
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.]*$")]
 States = Mapping[str, Mapping[str, Any]]  # by part, by name: an array, or what JSON holds
@@ -43,11 +44,11 @@ class FileEntry(BaseModel):
 
 
 class ArrayEntry(FileEntry):
-    """The file of an array, with the array's shape and type."""
+    """An array: where it begins in the file of all arrays, in bytes; its shape and type."""
 
-    file: FileName
+    offset: int = Field(ge=0)
     shape: list[Annotated[int, Field(ge=0)]]
-    dtype: str
+    dtype: str = Field(pattern="^(bool|float(16|32|64)|u?int(8|16|32|64))$")
 
 
 class Manifest(BaseModel):
@@ -65,17 +66,18 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array of a checkpoint, read from its file when it is asked for."""
+    """An array of a checkpoint, which is read when it is asked for; ``sha256`` is of its bytes."""
 
     path: Path
+    offset: int
     shape: tuple[int, ...]
     dtype: str
+    sha256: str
 
     def load(self) -> NDArray[Any]:
-        """The array. Nothing is allocated before the file's header has been found to agree."""
-        mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        assert (mapped.shape, str(mapped.dtype)) == (self.shape, self.dtype)
-        return np.array(mapped)
+        """The array, in memory of its own."""
+        count = math.prod(self.shape)
+        return np.fromfile(self.path, np.dtype(self.dtype).newbyteorder("<"), count, offset=self.offset).reshape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -183,13 +185,14 @@ def _fill(folder: Path, step: int, experiment: str, states: States, files: Mappi
     numbers: dict[str, dict[str, Any]] = {part: {} for part in states}
     arrays: dict[str, dict[str, ArrayEntry]] = {part: {} for part in states}
     total = sum(_is_array(value) for state in states.values() for value in state.values())
-    for part, name, value in _entries(states):
-        if not _is_array(value):
-            numbers[part][name] = value
-            continue
-        done = sum(map(len, arrays.values()))
-        arrays[part][name] = _write_array(folder / f"{done:05d}.npy", value)
-        tell(done + 1, total)
+    with (folder / ARRAYS).open("wb") as file:  # one for all: the disk is waited for once, not for each array
+        for part, name, value in _entries(states):
+            if _is_array(value):
+                arrays[part][name] = _write_array(file, value)
+                tell(sum(map(len, arrays.values())), total)
+            else:
+                numbers[part][name] = value
+    flush(folder / ARRAYS)
     linked = {}
     for name, source in files.items():
         link_or_copy(source, folder / name)
@@ -210,45 +213,35 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "shape")
 
 
-def _write_array(path: Path, value: Any) -> ArrayEntry:
+def _write_array(file: IO[bytes], value: Any) -> ArrayEntry:
     array = np.asarray(value.numpy() if hasattr(value, "numpy") else value, order="C")
-    with path.open("wb") as file:
-        hashed = _Hashed(file)
-        np.lib.format.write_array(hashed, array, allow_pickle=False)
-    flush(path)
-    return ArrayEntry(
-        file=path.name,
-        shape=list(array.shape),
-        dtype=str(array.dtype),
-        size=hashed.size,
-        sha256=hashed.digest.hexdigest(),
-    )
-
-
-class _Hashed:
-    """A file that is hashed while it is written."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.digest, self.size = hashlib.sha256(), 0
-
-    def write(self, piece: bytes) -> int:
-        self.digest.update(piece)
-        self.size += len(piece)
-        return self._file.write(piece)
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    data, offset = array.reshape(-1).view(np.uint8).data, file.tell()
+    file.write(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return ArrayEntry(offset=offset, size=array.nbytes, sha256=sha256, shape=list(array.shape), dtype=array.dtype.name)
 
 
 def _stored(folder: Path, name: str, entry: ArrayEntry) -> StoredArray:
-    path = folder / entry.file
-    _check_file(path, entry)
-    try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise Damaged(f"{path.name} ({name}) is no array: {error}") from error
-    found, wanted = (mapped.shape, str(mapped.dtype)), (tuple(entry.shape), entry.dtype)
-    if found != wanted:
-        raise Damaged(f"{path.name} ({name}) must be {wanted[1]} {wanted[0]}; found {found[1]} {found[0]}")
-    return StoredArray(path, *wanted)
+    path = folder / ARRAYS
+    array = StoredArray(path, entry.offset, tuple(entry.shape), entry.dtype, entry.sha256)
+    if entry.size != math.prod(entry.shape) * np.dtype(entry.dtype).itemsize:
+        raise Damaged(f"{MANIFEST}: {name} has another size than its shape and type have")
+    if path.stat().st_size < entry.offset + entry.size:
+        raise Damaged(f"{path.name} ends before {name}")
+    if _sha256_of_piece(path, entry.offset, entry.size) != entry.sha256:
+        raise Damaged(f"{name} in {path.name} is not what was written (SHA-256)")
+    return array
+
+
+def _sha256_of_piece(path: Path, offset: int, size: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(offset)
+        while size > 0 and (piece := file.read(min(size, PIECE_BYTES))):
+            digest.update(piece)
+            size -= len(piece)
+    return digest.hexdigest()
 
 
 def _check_file(path: Path, entry: FileEntry) -> None:
