@@ -14,15 +14,17 @@ from imgclf.experiment.schema import Experiment
 from imgclf.runs.checkpoints import Checkpoint, newest_sound
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.provenance import provenance
+from imgclf.training.devices import DeviceChoice
 
 
-def continued(run: RunFolder, asked: LoadedExperiment) -> LoadedExperiment:
+def continued(run: RunFolder, asked: LoadedExperiment, device: DeviceChoice | None) -> LoadedExperiment:
     """The experiment that a run goes on with: the one asked for, with what the machine had decided when it began.
 
-    Raises ImgclfError with every key that must not change, or where the run is finished and not to become longer.
+    ``device`` is the one that was asked for apart from the experiment. Raises ImgclfError with every key that must not
+    change, or where the run is finished and not to become longer.
     """
     old = load_experiment(str(run.experiment)).experiment
-    new = _decided_as(old, asked.experiment)
+    new = _decided_as(old, asked.experiment, device)
     if changes := forbidden_changes(old, new):
         lines = "; ".join(_change_text(one) for one in changes)
         raise ImgclfError(
@@ -66,11 +68,12 @@ def changed_versions(run: RunFolder) -> dict[str, str]:
     return {name: now for name, now in provenance()["versions"].items() if began_with.get(name) != now}
 
 
-def _decided_as(old: Experiment, new: Experiment) -> Experiment:
+def _decided_as(old: Experiment, new: Experiment, asked: DeviceChoice | None) -> Experiment:
     """``new`` with the machine's decisions of ``old``, where it leaves them open."""
     training, runtime = new.training, new.runtime
     steps_per_call = training.steps_per_call or old.training.steps_per_call
-    device = old.runtime.device if runtime.device == "auto" else runtime.device
+    device = asked or runtime.device
+    device = old.runtime.device if device == "auto" else device
     decided = {"device": device, "threads": runtime.threads or old.runtime.threads}
     return new.model_copy(
         update={

@@ -76,8 +76,8 @@ class StoredArray:
 
     def load(self) -> NDArray[Any]:
         """The array, in memory of its own."""
-        count = math.prod(self.shape)
-        return np.fromfile(self.path, np.dtype(self.dtype).newbyteorder("<"), count, offset=self.offset).reshape(self.shape)
+        dtype, count = np.dtype(self.dtype).newbyteorder("<"), math.prod(self.shape)
+        return np.fromfile(self.path, dtype, count, offset=self.offset).reshape(self.shape)
 
 
 @dataclass(frozen=True)
