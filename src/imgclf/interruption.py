@@ -10,13 +10,15 @@ from types import FrameType
 from typing import Any
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
+PROMISE = "interrupted: writing a checkpoint after the steps that are being computed; again stops at once"
 
 
 class Interruption:
     """Keeps the first signal until the run is ready to end."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+        # By a thread of its own: a signal may come in the middle of another line, whose lock the first thread holds.
+        self._saying = threading.Thread(target=say, args=(PROMISE,), daemon=True)
         self._before: dict[int, Any] = {}
         self.pending: int | None = None
 
@@ -40,6 +42,7 @@ class Interruption:
         if self.pending is None:
             return
         number, self.pending = self.pending, None
+        self._saying.join()
         self._give_back()
         signal.raise_signal(number)
 
@@ -49,7 +52,7 @@ class Interruption:
             signal.raise_signal(number)
             return
         self.pending = number
-        self._say("interrupted: writing a checkpoint after the steps that are being computed; again stops at once")
+        self._saying.start()
 
     def _give_back(self) -> None:
         for number, handler in self._before.items():
