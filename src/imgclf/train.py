@@ -98,7 +98,8 @@ def train(
             held.enter_context(sole_trainer(old))
         wanted = load_experiment(str(config or (old and old.experiment)), overrides)
         loaded, earlier = with_earlier_network(wanted, runs_folder(runs_dir))
-        loaded = continued(old, loaded, device) if old else loaded
+        if old:
+            loaded, device = continued(old, loaded, device), None
         check_given_weights(loaded.experiment.model, data_dir)
         splits = load_splits(loaded.experiment, data_dir, screen)
         devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)

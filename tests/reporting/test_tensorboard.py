@@ -81,7 +81,7 @@ def test_a_run_that_goes_on_drops_the_segments_that_began_where_it_does_or_later
     again.scalars(row | {"step": 25})
     again.close()
     for log in ("train", "validation"):
-        assert [step for step, _ in values(tmp_path / log, "loss")] == [10, 15, 25]
+        assert sorted(step for step, _ in values(tmp_path / log, "loss")) == [10, 15, 25]
 
 
 def test_scalars_can_be_read_while_the_run_goes_on(tmp_path: Path) -> None:

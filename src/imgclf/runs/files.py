@@ -92,10 +92,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=".", suffix=f".{path.name}", dir=path.parent))
         yield temporary
         for written in (*temporary.rglob("*"), temporary):
-            _flush(written)
+            flush(written)
         temporary.chmod(0o777 & ~_umask())
         temporary.rename(path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkFailed(
