@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 HISTOGRAM_SAMPLES = 100_000
 
 _SEGMENT = re.compile(r"\.after-(\d+)\.v2$")
+_NUMBERED = re.compile(r"tfevents\.(\d+)\..*\.(\d+)\.after-\d+\.v2$")  # second of its start, number in its process
 
 
 class TensorboardLog:
@@ -106,9 +108,22 @@ class TensorboardLog:
         import tensorflow as tf
 
         if log not in self._writers:
+            _wait_for_order(self._folder / log)
             ending = f".after-{self._step:08d}.v2"
             self._writers[log] = tf.summary.create_file_writer(str(self._folder / log), filename_suffix=ending)
         return self._writers[log]
+
+
+def _wait_for_order(folder: Path) -> None:
+    """Wait for the next second where a file of this one would be sorted before the last: as 10 is before 9.
+
+    TensorBoard reads files by their names, which have the second, and then the number without zeros in front.
+    """
+    now = time.time()
+    found = [_NUMBERED.search(file.name) for file in folder.glob("events.out.tfevents.*")]
+    numbers = [int(one[2]) for one in found if one and int(one[1]) == int(now)]
+    if numbers and len(str(max(numbers) + 2)) > len(str(max(numbers))):  # two logs are numbered together
+        time.sleep(1.01 - now % 1)
 
 
 def projector_files(features: NDArray[np.float32], labels: Mapping[str, Sequence[str]]) -> dict[str, str]:

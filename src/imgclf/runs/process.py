@@ -41,7 +41,7 @@ def sole_trainer(run: RunFolder) -> Iterator[None]:
     """Hold the right to train this run. Raises ImgclfError, naming the process that has it."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(run.path / ".lock")
+    lock = FileLock(run.path / "train.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
