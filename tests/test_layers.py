@@ -33,6 +33,7 @@ JOBS = {
     "seeds",
     "compare_models",
     "time_model",
+    "verify_resume",
 }
 OF_THE_JOBS = {
     "trained",
@@ -54,6 +55,8 @@ OF_THE_JOBS = {
     "export_reader",
     "step_time",
     "tensorflow_probe",
+    "interruption",
+    "resuming",
 }  # what two jobs share
 
 # Who may know whom, besides what all know and itself.
@@ -87,7 +90,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "tensorflow_probe": set(),
     "step_time": ROOMS | {"time_model"},
     "serving": ROOMS | {"predict", "trained", "screen"},
-    "recording": ROOMS | {"screen", "places"},
+    "interruption": set(),
+    "resuming": ROOMS,
+    "recording": ROOMS | {"screen", "places", "interruption"},
     "features": ROOMS | {"recording", "screen", "places", "__init__"},
     "feature_files": {"places"},
     "classical": ROOMS | {"recording"},

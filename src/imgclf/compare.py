@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.experiment.differences import Difference, differences, settings_of
 from imgclf.experiment.load import load_experiment
 from imgclf.places import runs_folder
 from imgclf.runs.files import write_whole
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from imgclf.evaluation.metrics import PairedTest
-
-ABSENT = object()  # the value of a key that only the other experiment has
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A key of the experiment, dotted, with the value that each run has there; ABSENT where it has no such key."""
-
-    key: str
-    first: Any
-    second: Any
 
 
 @dataclass(frozen=True)
@@ -72,10 +61,10 @@ def compare(
     if path.suffix.lower() != ".png":
         raise ImgclfError(f"{path}: the picture's name must end in .png")
     sides = _side(runs[0], runs[1]), _side(runs[1], runs[0])
-    differences = tuple(_differences(*(_settings(run) for run in runs)))
+    found = tuple(differences(*(_settings(run) for run in runs)))
     paired, obstacle = paired_tests(*runs)
     _draw(path, sides)
-    return Comparison(sides, differences, paired, obstacle, path)
+    return Comparison(sides, found, paired, obstacle, path)
 
 
 def paired_tests(first: RunFolder, second: RunFolder) -> tuple[dict[str, PairedTest], str | None]:
@@ -90,27 +79,7 @@ def _side(run: RunFolder, other: RunFolder) -> Side:
 
 
 def _settings(run: RunFolder) -> dict[str, Any]:
-    experiment = load_experiment(str(run.experiment)).experiment.complete()
-    return dict(_flat({key: value for key, value in experiment.items() if key != "reference"}, ""))
-
-
-def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Every leaf with its dotted key; a list of plain values is a leaf, one of mappings is opened."""
-    if isinstance(value, dict) and value:
-        for name, inner in value.items():
-            yield from _flat(inner, f"{key}.{name}" if key else name)
-    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
-        for position, inner in enumerate(value):
-            yield from _flat(inner, f"{key}[{position}]")
-    else:
-        yield key, value
-
-
-def _differences(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Difference]:
-    for key in dict.fromkeys([*first, *second]):
-        values = first.get(key, ABSENT), second.get(key, ABSENT)
-        if values[0] != values[1]:
-            yield Difference(key, *values)
+    return settings_of(load_experiment(str(run.experiment)).experiment)
 
 
 def _paired_answers(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from imgclf.models.heads import cut
 from imgclf.recording import Recorder
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
+from imgclf.runs.process import this_process
 from imgclf.runs.provenance import provenance
 from imgclf.training.devices import Devices
 from imgclf.training.trainable import set_trainable, trainable_text
@@ -46,6 +47,7 @@ def write_start(
         digest=experiment.digest(),
         seed=experiment.seed,
         started=now(),
+        process=this_process(),
         **provenance(),
         devices=list(devices.names),
         device_note=devices.note,
@@ -63,6 +65,14 @@ def write_start(
             "unlabelled": len(splits.unlabelled()),
         },
     )
+
+
+def write_resumption(run: RunFolder, experiment: Experiment, step: int, versions: Mapping[str, str]) -> None:
+    """Write that a run goes on after ``step`` steps, and with which other ``versions`` of packages."""
+    write_whole(run.experiment, experiment_text(experiment))
+    resumes = run.record().get("resumes", [])
+    this_time = {"at": now(), "step": step, **({"versions": dict(versions)} if versions else {})}
+    run.update(status="running", digest=experiment.digest(), process=this_process(), resumes=[*resumes, this_time])
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.errors import printable
+from imgclf.interruption import Interruption
 from imgclf.reporting.tensorboard import TensorboardLog, projector_files
-from imgclf.runs.files import write_whole
+from imgclf.runs.checkpoints import Checkpoint, link_or_copy, write_checkpoint
+from imgclf.runs.files import replacing, write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights, save_weights
 from imgclf.screen import Screen
 from imgclf.training.feed import Chunk
 from imgclf.training.inspection import inspect
-from imgclf.training.loop import Row
+from imgclf.training.loop import Row, Saved
 from imgclf.training.settings import TrainingSettings
 from imgclf.training.step import Step
 
@@ -23,15 +25,27 @@ if TYPE_CHECKING:
     import keras
 
 
+BEST = "best.weights.h5"
+
+
 class Recorder:
     """The observer of a run that is written to a folder."""
 
-    def __init__(self, run: RunFolder, settings: TrainingSettings, screen: Screen) -> None:
-        self._run, self._settings, self._screen = run, settings.tensorboard, screen
+    def __init__(
+        self, run: RunFolder, settings: TrainingSettings, screen: Screen, experiment: str, resumed: Checkpoint | None
+    ) -> None:
+        """``experiment`` is the digest that checkpoints bear; what the run holds of later than ``resumed`` goes."""
+        self._run, self._settings, self._screen, self._experiment = run, settings.tensorboard, screen, experiment
         self._stages = len(settings.stages)
-        self._history: list[Row] = []
-        self._tensorboard = TensorboardLog(run.tensorboard) if self._writes_events() else None
+        self._history: list[Row] = list(resumed.states["run"]["history"]) if resumed else []
+        self._tensorboard = (
+            TensorboardLog(run.tensorboard, resumed.step if resumed else 0) if self._writes_events() else None
+        )
+        self._progress = (0, 0)
+        self.interruption = Interruption(self.say)
         self.reported = "last"
+        run.write_metrics(self._history)
+        _put_back_best(run, resumed)
 
     def say(self, text: str) -> None:
         """A line for the screen and for log.txt."""
@@ -45,6 +59,7 @@ class Recorder:
             self._tensorboard.graph(model)
 
     def progressed(self, step: int, total: int, loss: float) -> None:
+        self._progress = (step, total)
         self._screen.progress("training", step, total, f"loss {loss:.4f}")
 
     def measured(self, row: Row, model: keras.Model) -> None:
@@ -73,6 +88,17 @@ class Recorder:
         load_weights(model, self._run.best_weights)
         self.reported = "best"
 
+    def interrupted(self) -> bool:
+        return self.interruption.pending is not None
+
+    def checkpoint(self, step: int, saved: Saved) -> None:
+        if self._tensorboard:
+            self._tensorboard.start_segment(step)
+        best = self._run.best_weights
+        files = {BEST: best} if best.exists() else {}
+        write_checkpoint(self._run.checkpoints, step, self._experiment, saved, files, self._written)
+        self.interruption.take_effect()
+
     def project(self, features: NDArray[np.float32], labels: dict[str, list[str]]) -> None:
         """Write the validation images' features (images, numbers) and classes by target for TensorBoard's projector."""
         for name, text in projector_files(features, labels).items():
@@ -83,9 +109,22 @@ class Recorder:
         if self._tensorboard:
             self._tensorboard.close()
 
+    def _written(self, arrays: int, total: int) -> None:
+        self._screen.progress("training", *self._progress, f"checkpoint: array {arrays} of {total}")
+
     def _writes_events(self) -> bool:
         wanted = self._settings
         return any((wanted.scalars, wanted.graph, wanted.summaries_every, wanted.filters, wanted.projector))
+
+
+def _put_back_best(run: RunFolder, resumed: Checkpoint | None) -> None:
+    """The best weights are those of the checkpoint: better ones were found by steps that will be done again."""
+    if resumed is None or BEST not in resumed.files:
+        run.best_weights.unlink(missing_ok=True)
+        return
+    with replacing(run.best_weights) as temporary:
+        temporary.unlink()
+        link_or_copy(resumed.files[BEST], temporary)
 
 
 def row_text(row: Row) -> str:

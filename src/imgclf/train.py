@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split
 from imgclf.evaluation.diagnosis import Diagnosis, diagnose, of_a_fit_at_once
 from imgclf.evaluation_files import write_evaluation
+from imgclf.experiment.differences import lasting_digest
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
 from imgclf.features import with_stored_features
@@ -29,14 +31,18 @@ from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model, cut
-from imgclf.opening import layers_of_stages, now, say_start, write_start
+from imgclf.opening import layers_of_stages, now, say_start, write_resumption, write_start
 from imgclf.places import runs_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.pretrained import Pretrained, check_given_weights, load_pretrained
 from imgclf.recording import Recorder
+from imgclf.resuming import changed_versions, check_same_data, continued, newest_checkpoint
 from imgclf.runs.arrays import save_arrays
+from imgclf.runs.checkpoints import Checkpoint
+from imgclf.runs.find import find_unfinished
 from imgclf.runs.folder import RunFolder, create_run_folder
+from imgclf.runs.process import sole_trainer
 from imgclf.runs.provenance import peak_memory
 from imgclf.screen import Screen, Silent
 from imgclf.serving import check_serving
@@ -68,10 +74,11 @@ class TrainingResult:
 
 
 def train(
-    config: str | Path,
+    config: str | Path | None = None,
     *,
     overrides: Sequence[str] = (),
     name: str | None = None,
+    resume: str | Path | None = None,
     device: DeviceChoice | None = None,
     data_dir: str | Path | None = None,
     runs_dir: str | Path | None = None,
@@ -79,48 +86,99 @@ def train(
 ) -> TrainingResult:
     """Train the experiment of CONFIG (a path or a shipped config's name) and write a run folder.
 
-    ``overrides`` are texts ``KEY=VALUE``. The test split is read once, after training. Raises ImgclfError where the
-    input is wrong, before any training, and WorkFailed where the training fails.
+    ``overrides`` are texts ``KEY=VALUE``. ``resume`` is a run to go on with (a path, a name, or ``latest``: the newest
+    unfinished one), by default with its own experiment. The test split is read once, after training. Raises
+    ImgclfError where the input is wrong, before any training, and WorkFailed where the training fails.
     """
     started, screen = time.monotonic(), screen or Silent()
     choose_kernels()
-    loaded, earlier = with_earlier_network(load_experiment(str(config), overrides), runs_folder(runs_dir))
-    check_given_weights(loaded.experiment.model, data_dir)
-    splits = load_splits(loaded.experiment, data_dir, screen)
-    devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
-    _check_data(loaded, splits, devices)
-    model = _build(loaded.experiment, splits, devices)
-    if earlier:
-        pretrained: Pretrained | None = load_earlier_weights(model, earlier)
-    else:
-        pretrained = load_pretrained(model, loaded.experiment.model, data_dir)
-    stages = layers_of_stages(loaded.experiment, model)
-    experiment = _resolved(loaded.experiment, model, devices)
-    run = create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())
-    screen.log_to(run.log)
-    recorder = Recorder(run, experiment.training, screen)
-    with _recorded(run, recorder, started):
-        write_start(run, loaded, experiment, splits, devices, model, stages, overrides)
-        say_start(recorder, run, experiment, splits, devices, model, stages)
-        if pretrained:
-            recorder.say(f"weights {pretrained.text()}")
-            run.update(pretrained=pretrained.to_json())
-        say_undrawable(splits.targets, recorder.say)
-        run.write_metrics([])
-        fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
-        preprocessing = _fit_preprocessing(run, experiment, model, earlier, fitting, splits, recorder, screen)
-        task = _task(experiment, splits, devices, model, fitting, preprocessing)
-        training_started = time.monotonic()
-        task = with_stored_features(task, experiment, splits, fitting, recorder, screen)
-        if isinstance(experiment.model.head, ClassicalHead):
-            task, outcome = fit_classical(task, experiment, splits.targets[0].name, run, recorder)
+    with ExitStack() as held:
+        old = _run_to_resume(config, name, resume, runs_folder(runs_dir))
+        if old:
+            held.enter_context(sole_trainer(old))
+        wanted = load_experiment(str(config or (old and old.experiment)), overrides)
+        loaded, earlier = with_earlier_network(wanted, runs_folder(runs_dir))
+        if old:
+            loaded, device = continued(old, loaded, device), None
+        check_given_weights(loaded.experiment.model, data_dir)
+        splits = load_splits(loaded.experiment, data_dir, screen)
+        devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
+        _check_data(loaded, splits, devices)
+        model = _build(loaded.experiment, splits, devices)
+        if earlier:
+            pretrained: Pretrained | None = load_earlier_weights(model, earlier)
         else:
-            outcome = fit(task, recorder)
-        run.update(training_seconds=round(time.monotonic() - training_started, 2), peak_memory_bytes=peak_memory())
-        recorder.draw_graph(task.model)
-        _refuse_not_finite(outcome, run)
-        report, diagnosis = _finish(run, task, experiment, splits, fitting, recorder, outcome)
+            pretrained = load_pretrained(model, loaded.experiment.model, data_dir)
+        stages = layers_of_stages(loaded.experiment, model)
+        experiment = _resolved(loaded.experiment, model, devices)
+        resumed = _resumed(old, experiment, splits, screen) if old else None
+        run = old or create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())
+        if not old:
+            held.enter_context(sole_trainer(run))
+        screen.log_to(run.log)
+        recorder = Recorder(run, experiment.training, screen, lasting_digest(experiment), resumed)
+        with _recorded(run, recorder, started, data_dir):
+            if old:
+                _say_resumption(run, experiment, resumed, recorder)
+            else:
+                write_start(run, loaded, experiment, splits, devices, model, stages, overrides)
+            say_start(recorder, run, experiment, splits, devices, model, stages)
+            if pretrained:
+                recorder.say(f"weights {pretrained.text()}")
+                run.update(pretrained=pretrained.to_json())
+            say_undrawable(splits.targets, recorder.say)
+            fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
+            preprocessing = _fit_preprocessing(run, experiment, model, earlier, fitting, splits, recorder, screen)
+            task = _task(experiment, splits, devices, model, fitting, preprocessing)
+            with _timed(run):
+                task = with_stored_features(task, experiment, splits, fitting, recorder, screen)
+                if isinstance(experiment.model.head, ClassicalHead):
+                    task, outcome = fit_classical(task, experiment, splits.targets[0].name, run, recorder)
+                else:
+                    with recorder.interruption.caught():
+                        outcome = fit(task, recorder, resumed.states if resumed else None)
+            recorder.draw_graph(task.model)
+            _refuse_not_finite(outcome, run)
+            report, diagnosis = _finish(run, task, experiment, splits, fitting, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
+
+
+def _run_to_resume(
+    config: str | Path | None, name: str | None, resume: str | Path | None, runs_dir: Path
+) -> RunFolder | None:
+    if resume is None:
+        if config is None:
+            raise ImgclfError("train: needs CONFIG, or a run to go on with", hint="imgclf train --resume latest")
+        return None
+    if name is not None:
+        raise ImgclfError(f"--name {name}: goes with a new run; a run that goes on keeps its name")
+    return find_unfinished(str(resume), runs_dir)
+
+
+def _resumed(run: RunFolder, experiment: Experiment, splits: Splits, screen: Screen) -> Checkpoint | None:
+    """What the run goes on from; None where it begins anew."""
+    check_same_data(run, splits)
+    return newest_checkpoint(run, experiment, screen.say)
+
+
+def _say_resumption(run: RunFolder, experiment: Experiment, resumed: Checkpoint | None, recorder: Recorder) -> None:
+    versions = changed_versions(run)
+    if versions:
+        text = ", ".join(f"{name} {version}" for name, version in versions.items())
+        recorder.say(f"resumed with other versions than it began with ({text}): digits may differ in the last places")
+    write_resumption(run, experiment, resumed.step if resumed else 0, versions)
+    recorder.say(f"resumes after step {resumed.step:,}" if resumed else "resumes from the start: it had no checkpoint")
+
+
+@contextmanager
+def _timed(run: RunFolder) -> Iterator[None]:
+    """Add the block's seconds to the run's training time, however it ends."""
+    before, started = run.record().get("training_seconds", 0.0), time.monotonic()
+    try:
+        yield
+    finally:
+        seconds = round(before + time.monotonic() - started, 2)
+        run.update(training_seconds=seconds, peak_memory_bytes=peak_memory())
 
 
 def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> None:
@@ -177,9 +235,9 @@ def _steps_per_call(model: keras.Model, batch: int) -> int:
 
 
 @contextmanager
-def _recorded(run: RunFolder, recorder: Recorder, started: float) -> Iterator[None]:
+def _recorded(run: RunFolder, recorder: Recorder, started: float, data_dir: str | Path | None) -> Iterator[None]:
     """Keep the run's status true however the block ends."""
-    status = "failed"
+    status, before = "failed", run.record().get("seconds", 0.0) if run.record_file.exists() else 0.0
     try:
         yield
         status = "finished"
@@ -188,10 +246,12 @@ def _recorded(run: RunFolder, recorder: Recorder, started: float) -> Iterator[No
         if status == "interrupted":
             kept = run.best_weights if run.best_weights.exists() else "no weights"
             recorder.say(f"interrupted: {run.path} keeps the measurements so far and {kept}")
+            data = ["--data-dir", str(data_dir)] if data_dir else []
+            recorder.say(f"go on with: {shlex.join(['imgclf', 'train', '--resume', str(run.path), *data])}")
         raise
     finally:
         recorder.close()
-        run.update(status=status, ended=now(), seconds=round(time.monotonic() - started, 2))
+        run.update(status=status, ended=now(), seconds=round(before + time.monotonic() - started, 2))
 
 
 def _fit_preprocessing(

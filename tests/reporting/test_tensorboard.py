@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,36 @@ def test_scalars_of_training_and_validation_have_one_name_in_two_logs(write: Wri
     assert values(folder / "validation", "accuracy") == [(4, np.float32(0.7)), (8, np.float32(0.8))]
 
 
-def test_without_validation_its_log_stays_empty(write: Write) -> None:
+def test_without_validation_it_has_no_log(write: Write) -> None:
     folder = write(lambda log: log.scalars(ROW | {"validation_loss": None, "validation_accuracy": None}))
     assert values(folder / "train", "loss") == [(4, 0.5)]
-    assert events(folder / "validation").Tags()["tensors"] == []
+    assert not (folder / "validation").exists()
+
+
+def test_a_run_that_goes_on_drops_the_segments_that_began_where_it_does_or_later(tmp_path: Path) -> None:
+    first = TensorboardLog(tmp_path)
+    row = ROWS[0]
+    first.scalars(row | {"step": 10})
+    first.start_segment(10)
+    first.scalars(row | {"step": 15})
+    first.start_segment(20)
+    first.scalars(row | {"step": 25})
+    first.close()
+    time.sleep(1)  # it goes on in another process, which takes seconds to start
+    again = TensorboardLog(tmp_path, 20)
+    again.scalars(row | {"step": 25})
+    again.close()
+    for log in ("train", "validation"):
+        assert [step for step, _ in values(tmp_path / log, "loss")] == [10, 15, 25]
+
+
+def test_short_segments_are_read_in_the_order_of_their_steps(tmp_path: Path) -> None:
+    log = TensorboardLog(tmp_path)
+    for step in range(1, 13):
+        log.scalars(ROWS[0] | {"step": step})
+        log.start_segment(step)
+    log.close()
+    assert [step for step, _ in values(tmp_path / "train", "loss")] == list(range(1, 13))
 
 
 def test_scalars_can_be_read_while_the_run_goes_on(tmp_path: Path) -> None:

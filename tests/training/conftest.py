@@ -56,6 +56,12 @@ class Watcher:
         del step
         self.summarised.append(chunk.span.first)
 
+    def interrupted(self) -> bool:
+        return False
+
+    def checkpoint(self, step: int, saved: Any) -> None:
+        """Nothing is kept."""
+
 
 def make_images(count: int, seed: int) -> Images:
     numbers = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from imgclf.cli import config, data, doctor, evaluate, export, models, predict, runs, train
+from imgclf.cli import config, data, doctor, evaluate, export, models, predict, runs, train, verify_resume
 from imgclf.errors import ImgclfError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
+app.command("verify-resume")(verify_resume.verify_resume)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")

@@ -16,7 +16,7 @@ def run_story(run: RunFolder) -> Iterator[tuple[str, str]]:
     """Pairs of a label and a text; an empty label goes on with the one before."""
     record = run.record()
     yield "run", run.name
-    yield "status", str(record.get("status", "unknown"))
+    yield "status", _status(run, record)
     yield "folder", str(run.path.absolute())
     yield "config", _config(record)
     yield from _data(record.get("data", {}))
@@ -27,7 +27,20 @@ def run_story(run: RunFolder) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())
     yield "machine", _machine(record.get("machine", {}))
     yield from _diagnosis(record.get("diagnosis") or {})
-    yield "files", ", ".join(sorted(path.name + "/" * path.is_dir() for path in run.path.iterdir()))
+    yield "files", ", ".join(sorted(_files(run)))
+
+
+def _status(run: RunFolder, record: dict[str, Any]) -> str:
+    from imgclf.runs.process import DIED, status_of
+
+    status = status_of(record)
+    if status != DIED:
+        return status
+    return f"died (process {record['process']['pid']}); `imgclf train --resume {run.path}` goes on"
+
+
+def _files(run: RunFolder) -> Iterator[str]:
+    return (path.name + "/" * path.is_dir() for path in run.path.iterdir() if not path.name.startswith("."))
 
 
 def moment(value: Any) -> str:

@@ -98,9 +98,12 @@ def compare_runs(
 
 
 def _summary(run: RunFolder) -> dict[str, Any]:
+    from imgclf.runs.process import status_of
+
     record = run.record()
-    kept = {key: record.get(key) for key in ("status", "accuracy", "started", "seconds")}
-    return {"name": run.name, "path": str(run.path), "config": record.get("name"), **kept}
+    kept = {key: record.get(key) for key in ("accuracy", "started", "seconds")}
+    named = {"name": run.name, "path": str(run.path), "config": record.get("name")}
+    return {**named, "status": status_of(record), **kept}
 
 
 def _group_summary(group: Group) -> dict[str, Any]:
@@ -187,6 +190,6 @@ def _result(name: str, report: dict[str, Any]) -> list[str]:
 
 
 def _value_text(value: Any) -> str:
-    from imgclf.compare import ABSENT
+    from imgclf.experiment.differences import ABSENT
 
     return "-" if value is ABSENT else json_text.dumps(value, ensure_ascii=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgclf.cli.options import DataDir, Debug, DeviceOption, Json, RunsDir, Set
-from imgclf.errors import WorkFailed
+from imgclf.errors import ImgclfError, WorkFailed
 
 if TYPE_CHECKING:
     from imgclf.children import Options
@@ -17,11 +17,25 @@ if TYPE_CHECKING:
 
 def train(
     config: Annotated[
-        str, typer.Argument(metavar="CONFIG", help="An experiment file, or the name of a shipped config.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="CONFIG",
+            help="An experiment file, or the name of a shipped config; with --resume it may be left out.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Set = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the run (default: the config's).", show_default=False)
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Go on with a run (folder, name, or latest: the newest unfinished one) from its last checkpoint.",
+            show_default=False,
+        ),
     ] = None,
     seeds: Annotated[
         int | None,
@@ -43,8 +57,15 @@ def train(
     from imgclf.children import Options
     from imgclf.experiment.load import load_experiment
 
-    load_experiment(config, set_ or ())  # mistakes are told before TensorFlow takes its seconds
+    if config is not None:
+        load_experiment(config, set_ or ())  # mistakes are told before TensorFlow takes its seconds
+    elif resume is None:
+        raise ImgclfError(
+            "imgclf train: needs CONFIG, or --resume RUN", hint="imgclf config list shows the shipped ones"
+        )
     if seeds is not None:
+        if config is None or resume is not None:
+            raise ImgclfError("--seeds: goes with CONFIG and without --resume")
         options = Options(device.value if device else None, data_dir, debug)
         _train_seeds(config, seeds, set_ or (), name, options, runs_dir, json)
         return
@@ -58,6 +79,7 @@ def train(
             config,
             overrides=set_ or (),
             name=name,
+            resume=resume,
             device=device.value if device else None,
             data_dir=data_dir,
             runs_dir=runs_dir,

@@ -118,7 +118,7 @@ class Experiment(Settings):
             dump["model"] = {**dump["model"], "run": Path(self.model.run).name}
             dump["model"].pop("body", None)
         training = dump.setdefault("training", {})
-        for logging in ("tensorboard", "steps_per_call"):
+        for logging in ("tensorboard", "steps_per_call", "checkpoint_every_steps"):
             training.pop(logging, None)
         # Stages as they are run: the same ones give the same digest, wherever their keys were written.
         stages = [stage.model_dump(mode="json", exclude_defaults=True) for stage in self.training.resolved_stages()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,27 +17,40 @@ if TYPE_CHECKING:
 
 HISTOGRAM_SAMPLES = 100_000
 
+_SEGMENT = re.compile(r"\.after-(\d+)\.v2$")
+_NUMBERED = re.compile(r"tfevents\.(\d+)\..*\.(\d+)\.after-\d+\.v2$")  # second of its start, number in its process
+
 
 class TensorboardLog:
-    """Two logs, ``train`` and ``validation``, in one folder."""
+    """Two logs, ``train`` and ``validation``, in one folder.
 
-    def __init__(self, folder: Path) -> None:
-        import tensorflow as tf
+    Each is a row of files, one a segment of the run; a file's name ends in the step that its segment starts after.
+    """
 
-        self._train = tf.summary.create_file_writer(str(folder / "train"))
-        self._validation = tf.summary.create_file_writer(str(folder / "validation"))
+    def __init__(self, folder: Path, step: int = 0) -> None:
+        """Go on after ``step`` steps: segments from there on, of a process that was cut off, are removed."""
+        self._folder, self._step = folder, step
+        self._writers: dict[str, Any] = {}
+        for file in folder.glob("*/events.out.tfevents.*"):
+            if (found := _SEGMENT.search(file.name)) and int(found[1]) >= step:
+                file.unlink()
+
+    def start_segment(self, step: int) -> None:
+        """End the files: what follows step ``step`` goes into others."""
+        self.close()
+        self._step = step
 
     def scalars(self, row: dict[str, Any]) -> None:
         """Loss and accuracy of a row of metrics under one name each in both logs, and the learning rate."""
         import tensorflow as tf
 
         step = row["step"]
-        with self._train.as_default(step):
+        with self._writer("train").as_default(step):
             for name in ("loss", "accuracy", "learning_rate"):
                 if row[name] is not None:
                     tf.summary.scalar(name, row[name])
         if row["validation_loss"] is not None:
-            with self._validation.as_default(step):
+            with self._writer("validation").as_default(step):
                 tf.summary.scalar("loss", row["validation_loss"])
                 tf.summary.scalar("accuracy", row["validation_accuracy"])
         self.flush()
@@ -46,7 +61,7 @@ class TensorboardLog:
 
         call = tf.function(lambda images: model(images, training=False))
         concrete = call.get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:]), tf.float32))
-        with self._train.as_default(0):
+        with self._writer("train").as_default(0):
             tf.summary.graph(concrete.graph)
 
     def tensors(self, step: int, named: Iterable[tuple[str, NDArray[Any]]]) -> None:
@@ -56,7 +71,7 @@ class TensorboardLog:
         """
         import tensorflow as tf
 
-        with self._train.as_default(step):
+        with self._writer("train").as_default(step):
             for name, values in named:
                 tf.summary.scalar(f"{name}/mean", np.mean(values, dtype=np.float64))
                 tf.summary.scalar(f"{name}/standard_deviation", np.std(values, dtype=np.float64))
@@ -73,19 +88,42 @@ class TensorboardLog:
         if not kernels:
             return False
         images = filter_images(kernels[0])
-        with self._train.as_default(step):
+        with self._writer("train").as_default(step):
             tf.summary.image("filters", images, max_outputs=len(images))
         return True
 
     def flush(self) -> None:
         """Write what is held back."""
-        self._train.flush()
-        self._validation.flush()
+        for writer in self._writers.values():
+            writer.flush()
 
     def close(self) -> None:
         """End both logs."""
-        self._train.close()
-        self._validation.close()
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def _writer(self, log: str) -> Any:
+        """The log's file for the present segment, which is made when there is something to write."""
+        import tensorflow as tf
+
+        if log not in self._writers:
+            _wait_for_order(self._folder / log)
+            ending = f".after-{self._step:08d}.v2"
+            self._writers[log] = tf.summary.create_file_writer(str(self._folder / log), filename_suffix=ending)
+        return self._writers[log]
+
+
+def _wait_for_order(folder: Path) -> None:
+    """Wait for the next second where a file of this one would be sorted before the last: as 10 is before 9.
+
+    TensorBoard reads files by their names, which have the second, and then the number without zeros in front.
+    """
+    now = time.time()
+    found = [_NUMBERED.search(file.name) for file in folder.glob("events.out.tfevents.*")]
+    numbers = [int(one[2]) for one in found if one and int(one[1]) == int(now)]
+    if numbers and len(str(max(numbers) + 2)) > len(str(max(numbers))):  # two logs are numbered together
+        time.sleep(1.01 - now % 1)
 
 
 def projector_files(features: NDArray[np.float32], labels: Mapping[str, Sequence[str]]) -> dict[str, str]:

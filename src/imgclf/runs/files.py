@@ -65,10 +65,10 @@ def replacing(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
     finally:
@@ -89,10 +89,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=".", suffix=f".{path.name}", dir=path.parent))
         yield temporary
         for written in (*temporary.rglob("*"), temporary):
-            _flush(written)
+            flush(written)
         temporary.chmod(0o777 & ~_umask())
         temporary.rename(path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
     finally:
@@ -113,7 +113,8 @@ def _encodable(value: Any) -> Any:
     return encodable(value) if isinstance(value, str) else value
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until the content of a file or a folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

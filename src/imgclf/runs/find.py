@@ -10,6 +10,7 @@ from typing import Any
 from imgclf.errors import ImgclfError
 from imgclf.runs.folder import RunFolder, read_json
 from imgclf.runs.groups import find_group, list_groups
+from imgclf.runs.process import status_of
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
@@ -39,6 +40,19 @@ def find_run(wanted: str, runs_dir: Path) -> RunFolder:
     near = [name for name in names if wanted in name][:3] or difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf runs list` shows the runs that there are"
     raise ImgclfError(f"{wanted}: no run of this path or name (looked in {runs_dir})", hint=hint)
+
+
+def find_unfinished(wanted: str, runs_dir: Path) -> RunFolder:
+    """The run that ``wanted`` names as for :func:`find_run`; ``latest`` is the newest that is not finished or at work.
+
+    Raises ImgclfError.
+    """
+    if wanted != "latest":
+        return find_run(wanted, runs_dir)
+    unfinished = [run for run in list_runs(runs_dir) if status_of(run.record()) not in ("finished", "running")]
+    if not unfinished:
+        raise ImgclfError(f"{runs_dir}: no unfinished run", hint="name a run, to make it longer")
+    return unfinished[-1]
 
 
 def run_of_weights(weights: Path) -> RunFolder | None:

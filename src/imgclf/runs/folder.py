@@ -79,6 +79,11 @@ class RunFolder:
         return self.path / "quarantine.csv"
 
     @property
+    def checkpoints(self) -> Path:
+        """What a run that was cut off goes on from; empty for heads that are fitted at once."""
+        return self.path / "checkpoints"
+
+    @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,23 @@ def load_weights(model: keras.Model, path: Path) -> None:
     for variable, array in filled:
         variable.assign(array)
     settle_normalization(model)
+
+
+def array_digests(path: Path) -> dict[str, str]:
+    """The SHA-256 of each array of a weights file, with its shape and type, by its place; empty without a file."""
+    import h5py
+
+    digests: dict[str, str] = {}
+    if not path.is_file():
+        return digests
+
+    def add(name: str, held: Any) -> None:
+        if isinstance(held, h5py.Dataset):
+            digests[name] = f"{held.dtype} {held.shape} {hashlib.sha256(held[()].tobytes()).hexdigest()}"
+
+    with h5py.File(path, "r") as file:
+        file.visititems(add)
+    return digests
 
 
 def _expected(model: keras.Model, place: str = "layers") -> Iterator[tuple[str, str, list[Any]]]:

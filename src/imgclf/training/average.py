@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from imgclf.settings import Fraction, Settings
+from imgclf.training.checkpoint import Variables
 
 if TYPE_CHECKING:
     import keras
@@ -71,6 +72,14 @@ class Average:
         """Put the averages into the model, for good."""
         for weight, average in zip(self._weights, self._averages, strict=True):
             weight.assign(average.numpy())
+
+    def state(self) -> Mapping[str, Any]:
+        """The averages, and the number of updates."""
+        return Variables([*self._averages, self._updates]).state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        Variables([*self._averages, self._updates]).restore(state)
 
 
 @contextmanager

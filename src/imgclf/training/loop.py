@@ -14,7 +14,9 @@ from imgclf.augmentation.base import AugmentationSettings, Draws
 from imgclf.evaluation.metrics import accuracy, cross_entropy
 from imgclf.inference import Forward, Takes
 from imgclf.preprocessing import Preprocessing, PreprocessingSettings
+from imgclf.runs.hdf5 import settle_normalization
 from imgclf.training.average import Average, averaged
+from imgclf.training.checkpoint import Part, Variables, restore, states
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk, Feed, Span, spans
 from imgclf.training.loss import Loss
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Row = dict[str, Any]
+Saved = Mapping[str, Mapping[str, Any]]  # what a checkpoint holds: by part, by name
 AS_STORED = Preprocessing(PreprocessingSettings(scaling="none"))  # features are taken as they are
 MEASURED = ("loss", "accuracy", "validation_loss", "validation_accuracy")  # what stopping and schedules can watch
 
@@ -96,27 +99,57 @@ class Observer(Protocol):
     def summarise(self, step: Step, chunk: Chunk) -> None:
         """The chunk's first step is one whose variables, gradients and outputs are to be written."""
 
+    def interrupted(self) -> bool:
+        """Whether the run is to end after this chunk, with a checkpoint."""
+
+    def checkpoint(self, step: int, saved: Saved) -> None:
+        """After ``step`` steps the rest of the run depends on ``saved``. Raises what ends an interrupted run."""
+
 
 @dataclass
 class Outcome:
-    """How a run ended: its rows, the step whose loss was not finite (or None), and the stages that stopped early."""
+    """How far a run came: its rows, the step whose loss was not finite (or None), and the stages that stopped early.
+
+    ``stage`` is the present one, from 0; before it, ``epochs`` were begun and ``steps_before`` of the ``steps`` done.
+    """
 
     history: list[Row] = field(default_factory=list)
     steps: int = 0
     not_finite: tuple[int, int] | None = None
     stopped: list[str] = field(default_factory=list)
+    stage: int = field(default=0, compare=False)
+    epochs: int = field(default=0, compare=False)
+    steps_before: int = field(default=0, compare=False)
+
+    @property
+    def done(self) -> int:
+        """Steps of the present stage."""
+        return self.steps - self.steps_before
+
+    def state(self) -> Mapping[str, Any]:
+        """All but the step that was not finite, which nothing follows."""
+        return {name: value for name, value in vars(self).items() if name != "not_finite"}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        vars(self).update(state)
 
 
-def fit(task: Task, observer: Observer) -> Outcome:
+def fit(task: Task, observer: Observer, saved: Saved | None = None) -> Outcome:
     """Train every stage of ``task``; the model holds the final weights afterwards.
 
-    A step whose loss or gradient is not finite updates nothing and ends the run; the outcome names it.
+    ``saved`` is the content of a checkpoint, to go on from there: the steps that follow, and all that is measured, are
+    those of a run that was never cut off. A step whose loss or gradient is not finite updates nothing and ends the
+    run; the outcome names it.
     """
     outcome = Outcome()
+    if saved:
+        outcome.restore(saved["run"])
     total = sum(stage_steps(stage, len(task.train.labels)) for stage in task.stages)
-    first_epoch = 0
-    for number, stage in enumerate(task.stages):
-        first_epoch += _fit_stage(task, number, stage, first_epoch, total, observer, outcome)
+    for number in range(outcome.stage, len(task.stages)):
+        outcome.stage = number
+        _fit_stage(task, number, task.stages[number], total, observer, outcome, saved)
+        saved = None
         if outcome.not_finite:
             break
     return outcome
@@ -156,47 +189,72 @@ def _fit_stage(
     task: Task,
     number: int,
     stage: StageSettings,
-    first_epoch: int,
     total: int,
     observer: Observer,
     outcome: Outcome,
-) -> int:
-    """Train one stage and return the number of epochs that it began."""
+    saved: Saved | None,
+) -> None:
+    """Train one stage, from its start or from what was ``saved`` in the middle of it."""
     seen = task.stored.get(number) or Stored(task.train, task.validation)
-    images, last, before = len(task.train.labels), stage_steps(stage, len(task.train.labels)), outcome.steps
-    steps_per_epoch, since, done = images // stage.batch_size, Since(), 0
+    images, last = len(task.train.labels), stage_steps(stage, len(task.train.labels))
+    steps_per_epoch, since = images // stage.batch_size, Since()
     step = prepare(task, number, stage)
     forward = _forward(task, number, step)
     train, schedule = step.compiled(), stage.schedule.start()
     stopping = EarlyStopping(stage.early_stopping or EarlyStoppingSettings())
-    for chunk in _feed(task, stage, seen.train).chunks(
-        _spans(task.settings, last, steps_per_epoch, before, first_epoch)
-    ):
+    parts = _parts(task, step, outcome, since, schedule, stopping)
+    if saved:
+        restore(parts, saved)
+        settle_normalization(task.model)
+    ended = stage.early_stopping is not None and stopping.stop
+    spans = [] if ended else _spans(task.settings, outcome, last, steps_per_epoch)
+    for chunk in _feed(task, stage, seen.train).chunks(spans):
+        done = outcome.done
         if _due(task.settings.tensorboard.summaries_every, done):
             observer.summarise(step, chunk)
         rates = schedule.learning_rates(stage.optimizer.learning_rate, done, chunk.span.steps, steps_per_epoch, last)
         result = train(chunk, rates)
         since.add(result)
-        done += result.steps
-        outcome.steps = before + done
+        outcome.steps += result.steps
+        done = outcome.done
         if not result.finite:
             outcome.not_finite = (outcome.steps + 1, chunk.span.epoch + 1)
             break
         observer.progressed(outcome.steps, total, result.loss)
-        if done < last and not _measure_now(task, done, steps_per_epoch):
-            continue
-        row = {"epoch": round(first_epoch + done / steps_per_epoch, 4), "step": outcome.steps, "stage": number + 1}
-        with averaged(step.average):
-            row |= {"learning_rate": float(rates[-1]), **since.take(), **_validate(forward, seen.validation)}
-            outcome.history.append(row)
-            _judge(task, stage, row, (done - 1) // steps_per_epoch, schedule, stopping, observer)
-        if stage.early_stopping and stopping.stop:
+        if done == last or _measure_now(task, done, steps_per_epoch):
+            where = {"epoch": round(outcome.epochs + done / steps_per_epoch, 4), "step": outcome.steps}
+            with averaged(step.average):
+                row = where | {"stage": number + 1, "learning_rate": float(rates[-1])}
+                row |= {**since.take(), **_validate(forward, seen.validation)}
+                outcome.history.append(row)
+                _judge(task, stage, row, (done - 1) // steps_per_epoch, schedule, stopping, observer)
+            ended = stage.early_stopping is not None and stopping.stop
+        if ended:
             outcome.stopped.append(_stopped_early(task, number, stage, done, last, stopping))
+        if ended or _checkpoint_now(task, done, last, steps_per_epoch) or observer.interrupted():
+            observer.checkpoint(outcome.steps, states(parts))
+        if ended:
             break
     if step.average is not None:
         step.average.put()
     _end_stage(task, stage, stopping, observer, outcome)
-    return -(-done // steps_per_epoch)
+    outcome.epochs += -(-outcome.done // steps_per_epoch)
+    outcome.steps_before = outcome.steps
+
+
+def _parts(
+    task: Task,
+    step: Step,
+    outcome: Outcome,
+    since: Since,
+    schedule: RunningSchedule,
+    stopping: EarlyStopping,
+) -> dict[str, Part]:
+    """Everything that the rest of a stage depends on; dropout, order and augmentation depend on the step alone."""
+    parts: dict[str, Part] = {"run": outcome, "since": since, "schedule": schedule, "stopping": stopping}
+    parts |= {"model": Variables(task.model.variables), "optimizer": Variables(step.optimizer.variables)}
+    parts["loss_scale"] = step.scale
+    return parts if step.average is None else {**parts, "average": step.average}
 
 
 def _forward(task: Task, number: int, step: Step) -> Forward:
@@ -261,15 +319,22 @@ def augmentations_of(task: Task, stage: StageSettings) -> tuple[AugmentationSett
     return task.augmentations if stage.augmentation is None else stage.augmentation
 
 
-def _spans(settings: TrainingSettings, last: int, steps_per_epoch: int, before: int, first_epoch: int) -> list[Span]:
-    stops = [stop for stop in (settings.validate_every, settings.tensorboard.summaries_every) if isinstance(stop, int)]
-    cut = spans(0, last, steps_per_epoch, settings.steps_per_call or 1, tuple(stops))
-    return [Span(before + span.first, first_epoch + span.epoch, span.step, span.steps) for span in cut]
+def _spans(settings: TrainingSettings, outcome: Outcome, last: int, steps_per_epoch: int) -> list[Span]:
+    """What is left of a stage, in the same spans as if nothing had been done yet."""
+    stops = (settings.validate_every, settings.tensorboard.summaries_every, settings.checkpoint_every_steps)
+    every = tuple(stop for stop in stops if isinstance(stop, int))
+    cut = spans(outcome.done, last, steps_per_epoch, settings.steps_per_call or 1, every)
+    before, epochs = outcome.steps_before, outcome.epochs
+    return [Span(before + span.first, epochs + span.epoch, span.step, span.steps) for span in cut]
 
 
 def _measure_now(task: Task, done: int, steps_per_epoch: int) -> bool:
     every = task.settings.validate_every
     return done % (steps_per_epoch if every == "epoch" else every) == 0
+
+
+def _checkpoint_now(task: Task, done: int, last: int, steps_per_epoch: int) -> bool:
+    return done == last or done % steps_per_epoch == 0 or _due(task.settings.checkpoint_every_steps, done)
 
 
 def _due(every: int | None, step: int) -> bool:
@@ -306,3 +371,11 @@ class Since:
         means = {"loss": self._loss / steps, "accuracy": self._accuracy / steps}
         self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
         return means
+
+    def state(self) -> Mapping[str, Any]:
+        """The sums so far."""
+        return {"steps": self._steps, "loss": self._loss, "accuracy": self._accuracy}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self._steps, self._loss, self._accuracy = state["steps"], state["loss"], state["accuracy"]

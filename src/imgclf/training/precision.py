@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from imgclf.training.checkpoint import Variables
 from imgclf.training.settings import Precision
 
 POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
@@ -59,3 +60,14 @@ class LossScale:
         self.scale.assign(tf.where(finite, grown, self.scale / 2))
         self.good_steps.assign(tf.where(good >= GROW_AFTER, 0, good))
         return self.scale >= 1.0
+
+    def state(self) -> Mapping[str, Any]:
+        """Scale and good steps; nothing where the scale is always 1."""
+        return self._variables().state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self._variables().restore(state)
+
+    def _variables(self) -> Variables:
+        return Variables([self.scale, self.good_steps] if self.active else [])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -34,7 +35,7 @@ class RunningSchedule(Protocol):
     def state(self) -> dict[str, float]:
         """All that a later ``restore`` needs, as numbers."""
 
-    def restore(self, state: dict[str, float]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a ``state``."""
 
 
@@ -216,7 +217,7 @@ class RunningByPosition:
     def state(self) -> dict[str, float]:
         return {}
 
-    def restore(self, state: dict[str, float]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
 
 
@@ -264,7 +265,7 @@ class RunningPlateau:
         """All that a later ``restore`` needs. ``best`` is infinite before the first value."""
         return {"multiplier": self.multiplier, "best": self._best, "wait": self._wait, "cooldown": self._cooldown}
 
-    def restore(self, state: dict[str, float]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a ``state``."""
         self.multiplier, self._best = float(state["multiplier"]), float(state["best"])
         self._wait, self._cooldown = int(state["wait"]), int(state["cooldown"])

@@ -122,6 +122,11 @@ class TrainingSettings(CommonSettings):
     steps_per_call: Count | None = Field(
         None, description="Steps that one compiled call does. null: chosen from the size of model and batch."
     )
+    checkpoint_every_steps: Count | None = Field(
+        None,
+        description="A checkpoint, from which a run that was cut off goes on, is written after every so many steps of "
+        "a stage, besides the one at each epoch's end. null: only there.",
+    )
     tensorboard: TensorboardSettings = Field(TensorboardSettings(), description="What is written for TensorBoard.")
 
     def resolved_stages(self) -> tuple[StageSettings, ...]:

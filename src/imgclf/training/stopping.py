@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -101,7 +102,7 @@ class EarlyStopping:
             "stop": self.stop,
         }
 
-    def restore(self, state: dict[str, float]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a ``state``."""
         self._best, self._wait, self._updates = float(state["best"]), int(state["wait"]), int(state["updates"])
         self.improved, self.stop = bool(state["improved"]), bool(state["stop"])

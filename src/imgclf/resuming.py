@@ -1,0 +1,91 @@
+"""What `train --resume` goes on from: the run, its experiment, its newest checkpoint, and whether they agree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from imgclf.datasets.base import Splits
+from imgclf.errors import ImgclfError
+from imgclf.experiment.differences import ABSENT, Difference, forbidden_changes, is_longer, lasting_digest
+from imgclf.experiment.load import LoadedExperiment, load_experiment
+from imgclf.experiment.schema import Experiment
+from imgclf.runs.checkpoints import Checkpoint, newest_sound
+from imgclf.runs.folder import RunFolder
+from imgclf.runs.provenance import provenance
+from imgclf.training.devices import DeviceChoice
+
+
+def continued(run: RunFolder, asked: LoadedExperiment, device: DeviceChoice | None) -> LoadedExperiment:
+    """The experiment that a run goes on with: the one asked for, with what the machine had decided when it began.
+
+    ``device`` is the one that was asked for apart from the experiment. Raises ImgclfError with every key that must not
+    change, or where the run is finished and not to become longer.
+    """
+    old = load_experiment(str(run.experiment)).experiment
+    new = _decided_as(old, asked.experiment, device)
+    if changes := forbidden_changes(old, new):
+        lines = "; ".join(_change_text(one) for one in changes)
+        raise ImgclfError(
+            f"{run.path}: a run goes on with the experiment that it began with; changed: {lines}",
+            hint="take the changes back, or train a new run without --resume",
+        )
+    record = run.record()
+    if record.get("status") == "finished" and not is_longer(old, new):
+        raise ImgclfError(f"{run.path}: is finished", hint="--set training.epochs=N makes its last stage longer")
+    return LoadedExperiment(new, asked.path, str(record.get("name", asked.name)))
+
+
+def newest_checkpoint(run: RunFolder, experiment: Experiment, say: Callable[[str], None]) -> Checkpoint | None:
+    """The run's newest sound checkpoint; None where it is to begin anew. Raises ImgclfError where it can't go on."""
+    found, finished = newest_sound(run.checkpoints, say), run.record().get("status") == "finished"
+    if found is None:
+        if finished:
+            raise ImgclfError(f"{run.path}: has no checkpoint, and can't become longer without one")
+        return None
+    if found.experiment != (digest := lasting_digest(experiment)):
+        raise ImgclfError(f"{found.path}: must be of the experiment {digest}, the run's; it is of {found.experiment}")
+    stage = experiment.stages()[-1]
+    if finished and stage.early_stopping and found.states["stopping"]["stop"]:
+        raise ImgclfError(f"{run.path}: stopped early after {found.step:,} steps; more epochs would change nothing")
+    return found
+
+
+def check_same_data(run: RunFolder, splits: Splits) -> None:
+    """Raise ImgclfError where the images are not those that the run began with."""
+    began_with = run.record().get("data", {}).get("fingerprint")
+    if splits.fingerprint != began_with:
+        raise ImgclfError(
+            f"{run.path}: must go on with the images that it began with (fingerprint {began_with}); "
+            f"found {splits.fingerprint}"
+        )
+
+
+def changed_versions(run: RunFolder) -> dict[str, str]:
+    """The packages that have another version than when the run began: bits are promised for one version only."""
+    began_with = run.record().get("versions", {})
+    return {name: now for name, now in provenance()["versions"].items() if began_with.get(name) != now}
+
+
+def _decided_as(old: Experiment, new: Experiment, asked: DeviceChoice | None) -> Experiment:
+    """``new`` with the machine's decisions of ``old``, where it leaves them open."""
+    training, runtime = new.training, new.runtime
+    steps_per_call = training.steps_per_call or old.training.steps_per_call
+    device = asked or runtime.device
+    device = old.runtime.device if device == "auto" else device
+    decided = {"device": device, "threads": runtime.threads or old.runtime.threads}
+    return new.model_copy(
+        update={
+            "training": training.model_copy(update={"steps_per_call": steps_per_call}),
+            "runtime": runtime.model_copy(update=decided),
+        }
+    )
+
+
+def _change_text(one: Difference) -> str:
+    return f"{one.key}: {_value_text(one.first)} became {_value_text(one.second)}"
+
+
+def _value_text(value: Any) -> str:
+    return "nothing" if value is ABSENT else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,267 @@
+"""Checkpoints: folders of named arrays and numbers that appear whole, and are read only where every byte is sound."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from imgclf.errors import WorkFailed
+from imgclf.runs.files import PIECE_BYTES, flush, sha256_of
+
+KEPT = 2
+MANIFEST, ARRAYS = "manifest.json", "arrays.bin"
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.]*$")]
+States = Mapping[str, Mapping[str, Any]]  # by part, by name: an array, or what JSON holds
+Tell = Callable[[int, int], None]  # arrays written, of how many
+
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+class Damaged(Exception):
+    """A checkpoint that is not as it was written; the message says in what."""
+
+
+class FileEntry(BaseModel):
+    """A file of a checkpoint: its size in bytes and its SHA-256."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    size: int = Field(ge=0)
+    sha256: Digest
+
+
+class ArrayEntry(FileEntry):
+    """An array: where it begins in the file of all arrays, in bytes; its shape and type."""
+
+    offset: int = Field(ge=0)
+    shape: list[Annotated[int, Field(ge=0)]]
+    dtype: str = Field(pattern="^(bool|float(16|32|64)|u?int(8|16|32|64))$")
+
+
+class Manifest(BaseModel):
+    """What a checkpoint holds. Its JSON is Python's, which has infinity and NaN."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    version: Literal[1] = 1
+    step: int = Field(ge=0)
+    experiment: str
+    numbers: dict[str, dict[str, Any]]
+    arrays: dict[str, dict[str, ArrayEntry]]
+    files: dict[FileName, FileEntry]
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of a checkpoint, which is read when it is asked for; ``sha256`` is of its bytes."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: str
+
+    def load(self) -> NDArray[Any]:
+        """The array, in memory of its own."""
+        dtype, count = np.dtype(self.dtype).newbyteorder("<"), math.prod(self.shape)
+        return np.fromfile(self.path, dtype, count, offset=self.offset).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A sound checkpoint: its folder, the step that it was made after, the digest of its experiment, its content."""
+
+    path: Path
+    step: int
+    experiment: str
+    states: States
+    files: Mapping[str, Path]
+
+
+def write_checkpoint(
+    folder: Path, step: int, experiment: str, states: States, files: Mapping[str, Path], tell: Tell
+) -> Path:
+    """Write ``folder``/step-NNNNNNNN, whole or not at all, and keep the newest two; returns its path.
+
+    ``states`` holds variables or arrays, taken into memory one at a time, and numbers, texts and lists of them.
+    ``files`` are linked (copied where the file system has no links): they must be replaced when they change, never
+    written into. Raises WorkFailed where the system refuses.
+    """
+    path = folder / f"step-{step:08d}"
+    temporary = folder / f".{path.name}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        _fill(temporary, step, experiment, states, files, tell)
+        if path.exists():
+            _remove(path)
+        temporary.rename(path)
+        flush(folder)
+        for old in list_checkpoints(folder)[:-KEPT]:
+            _remove(old)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WorkFailed(
+            f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, oldest step first; without those that were set aside as damaged."""
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    steps = {path: int(match[1]) for path in found if (match := _NAME.fullmatch(path.name))}
+    return sorted(steps, key=lambda path: steps[path])
+
+
+def newest_sound(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint whose every byte is as it was written; None where there is none.
+
+    Damaged ones are said, and renamed to ``...-damaged``. What a killed process left unfinished is removed: nobody
+    else may be writing into the folder.
+    """
+    for unfinished in folder.glob(".*") if folder.is_dir() else ():
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            return read_checkpoint(path)
+        except Damaged as error:
+            aside = _set_aside(path)
+            say(f"{path} is damaged and not used: {error}; it is set aside as {aside.name}")
+    return None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in a folder, after all its files have been read once. Raises Damaged."""
+    try:
+        manifest = Manifest.model_validate(json.loads((path / MANIFEST).read_text(encoding="utf-8")))
+        arrays = {
+            part: {name: _stored(path, name, entry) for name, entry in entries.items()}
+            for part, entries in manifest.arrays.items()
+        }
+        for name, entry in manifest.files.items():
+            _check_file(path / name, entry)
+    except FileNotFoundError as error:
+        raise Damaged(f"{Path(error.filename).name} is missing") from error
+    except OSError as error:
+        raise Damaged(f"it can't be read: {error.strerror or error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Damaged(f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except ValueError as error:
+        raise Damaged(f"{MANIFEST} is no JSON: {error}") from error
+    parts = dict.fromkeys([*manifest.numbers, *manifest.arrays])
+    states = {part: {**manifest.numbers.get(part, {}), **arrays.get(part, {})} for part in parts}
+    return Checkpoint(path, manifest.step, manifest.experiment, states, {name: path / name for name in manifest.files})
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Have ``target`` hold what ``source`` holds now, also when ``source`` is replaced."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+        flush(target)
+
+
+def _fill(folder: Path, step: int, experiment: str, states: States, files: Mapping[str, Path], tell: Tell) -> None:
+    """Write the files of a checkpoint, and the manifest after all others."""
+    numbers: dict[str, dict[str, Any]] = {part: {} for part in states}
+    arrays: dict[str, dict[str, ArrayEntry]] = {part: {} for part in states}
+    total = sum(_is_array(value) for state in states.values() for value in state.values())
+    with (folder / ARRAYS).open("wb") as file:  # one for all: the disk is waited for once, not for each array
+        for part, name, value in _entries(states):
+            if _is_array(value):
+                arrays[part][name] = _write_array(file, value)
+                tell(sum(map(len, arrays.values())), total)
+            else:
+                numbers[part][name] = value
+    flush(folder / ARRAYS)
+    linked = {}
+    for name, source in files.items():
+        link_or_copy(source, folder / name)
+        linked[name] = FileEntry(size=source.stat().st_size, sha256=sha256_of(folder / name))
+    manifest = Manifest(step=step, experiment=experiment, numbers=numbers, arrays=arrays, files=linked)
+    (folder / MANIFEST).write_text(json.dumps(manifest.model_dump(), indent=1) + "\n", encoding="utf-8")
+    flush(folder / MANIFEST)
+    flush(folder)
+
+
+def _entries(states: States) -> Iterator[tuple[str, str, Any]]:
+    for part, state in states.items():
+        for name, value in state.items():
+            yield part, name, value
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape")
+
+
+def _write_array(file: IO[bytes], value: Any) -> ArrayEntry:
+    array = np.asarray(value.numpy() if hasattr(value, "numpy") else value, order="C")
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    data, offset = array.reshape(-1).view(np.uint8).data, file.tell()
+    file.write(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return ArrayEntry(offset=offset, size=array.nbytes, sha256=sha256, shape=list(array.shape), dtype=array.dtype.name)
+
+
+def _stored(folder: Path, name: str, entry: ArrayEntry) -> StoredArray:
+    path = folder / ARRAYS
+    array = StoredArray(path, entry.offset, tuple(entry.shape), entry.dtype, entry.sha256)
+    if entry.size != math.prod(entry.shape) * np.dtype(entry.dtype).itemsize:
+        raise Damaged(f"{MANIFEST}: {name} has another size than its shape and type have")
+    if path.stat().st_size < entry.offset + entry.size:
+        raise Damaged(f"{path.name} ends before {name}")
+    if _sha256_of_piece(path, entry.offset, entry.size) != entry.sha256:
+        raise Damaged(f"{name} in {path.name} is not what was written (SHA-256)")
+    return array
+
+
+def _sha256_of_piece(path: Path, offset: int, size: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(offset)
+        while size > 0 and (piece := file.read(min(size, PIECE_BYTES))):
+            digest.update(piece)
+            size -= len(piece)
+    return digest.hexdigest()
+
+
+def _check_file(path: Path, entry: FileEntry) -> None:
+    """Raise Damaged where a file is not the one that was written."""
+    size = path.stat().st_size
+    if size != entry.size:
+        raise Damaged(f"{path.name} must have {entry.size:,} bytes; it has {size:,}")
+    if sha256_of(path) != entry.sha256:
+        raise Damaged(f"the content of {path.name} is not what was written (SHA-256)")
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint so that no half of it is ever taken for one."""
+    leaving = path.with_name(f".{path.name}-leaving")
+    shutil.rmtree(leaving, ignore_errors=True)
+    path.rename(leaving)
+    shutil.rmtree(leaving, ignore_errors=True)
+
+
+def _set_aside(path: Path) -> Path:
+    names = [f"{path.name}-damaged", *(f"{path.name}-damaged-{number}" for number in range(2, 1000))]
+    aside = next(free for name in names if not (free := path.with_name(name)).exists())
+    return path.rename(aside)

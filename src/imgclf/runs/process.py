@@ -1,0 +1,76 @@
+"""The process that trains a run: who it is, whether it still lives, and that there is one at most."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imgclf.errors import ImgclfError
+from imgclf.runs.folder import RunFolder
+
+DIED = "died"  # for the user: the record says running, and the process is gone
+
+
+def this_process() -> dict[str, Any]:
+    """What tells this process from any other: machine, number, and the moment of its start as the system counts it."""
+    return {"host": platform.node(), "pid": os.getpid(), "started": _start_of(os.getpid())}
+
+
+def is_alive(process: dict[str, Any]) -> bool:
+    """Whether the process of a record lives; one of another machine is taken to live."""
+    if process.get("host") != platform.node():
+        return True
+    started = _start_of(int(process["pid"]))
+    return started is not None and started == process.get("started")
+
+
+def status_of(record: dict[str, Any]) -> str:
+    """The status of a run by its run.json; ``died`` where it says running and its process is gone."""
+    status = str(record.get("status", "unknown"))
+    process = record.get("process")
+    return DIED if status == "running" and process and not is_alive(process) else status
+
+
+@contextmanager
+def sole_trainer(run: RunFolder) -> Iterator[None]:
+    """Hold the right to train this run. Raises ImgclfError, naming the process that has it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(run.path / "train.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        process = run.record().get("process", {}) if run.record_file.exists() else {}
+        raise ImgclfError(
+            f"{run.path}: is being trained by process {process.get('pid', 'unknown')} on {process.get('host', '?')}",
+            hint="wait for it, or end it first: kill -INT has it write a checkpoint",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process of this machine started, in the system's own words; None where there is no such process."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        if Path("/proc/self/stat").exists():
+            # The name, in brackets, may hold blanks; the start is the 22nd entry, in ticks since the system's start.
+            state, *entries = stat.read_text().rpartition(")")[2].split()
+            return None if state == "Z" else f"{_boot()} {entries[18]}"
+        found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return found.stdout.strip() or None
+
+
+def _boot() -> str:
+    """What tells one start of the system from another."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else ""

@@ -1,0 +1,76 @@
+"""What the rest of a stage depends on: its parts, each with a state that is written down and restored by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from imgclf.errors import ImgclfError
+from imgclf.texts import few
+
+SHOWN = 5
+
+
+class Part(Protocol):
+    """Something that changes while a stage runs."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Arrays (or variables, read when they are written down) and numbers, by name."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``; its arrays have ``load()``. Raises ImgclfError where they don't fit."""
+
+
+class Variables:
+    """The values of variables of Keras or TensorFlow, in a fixed order."""
+
+    def __init__(self, variables: Sequence[Any]) -> None:
+        self._named = {
+            f"{number} {name}": one
+            for number, one in enumerate(variables)
+            if "seed_generator" not in (name := _name(one))
+        }
+
+    def state(self) -> Mapping[str, Any]:
+        """The variables themselves."""
+        return self._named
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Give each variable its value, one at a time. Raises ImgclfError, before any, where one does not fit."""
+        if problems := list(self._problems(state)):
+            raise ImgclfError(f"checkpoint: not of this model and optimizer: {few(problems, SHOWN, '; ')}")
+        for name, variable in self._named.items():
+            variable.assign(state[name].load())
+
+    def _problems(self, state: Mapping[str, Any]) -> list[str]:
+        problems = [f"{name} is unknown" for name in state if name not in self._named]
+        for name, variable in self._named.items():
+            wanted = f"{_type(variable)} {tuple(variable.shape)}"
+            stored = state.get(name)
+            found = "nothing" if stored is None else f"{stored.dtype} {stored.shape}"
+            if found != wanted:
+                problems.append(f"{name} must be {wanted}; found {found}")
+        return problems
+
+
+def states(parts: Mapping[str, Part]) -> dict[str, Mapping[str, Any]]:
+    """The state of each part, by its name."""
+    return {name: part.state() for name, part in parts.items()}
+
+
+def restore(parts: Mapping[str, Part], saved: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give each part its state. Raises ImgclfError where the parts are others than those that were saved."""
+    if parts.keys() != saved.keys():
+        raise ImgclfError(f"checkpoint: must hold {', '.join(sorted(parts))}; found {', '.join(sorted(saved))}")
+    for name, part in parts.items():
+        part.restore(saved[name])
+
+
+def _name(variable: Any) -> str:
+    """The variable's path, without its owner: Keras numbers the optimizers of a process."""
+    path = str(getattr(variable, "path", variable.name))
+    return path.partition("/")[2] or path
+
+
+def _type(variable: Any) -> str:
+    return str(getattr(variable.dtype, "name", variable.dtype))

@@ -1,0 +1,248 @@
+"""The job `verify-resume`: a run that is killed again and again must end as one that was left in peace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.experiment.load import load_experiment
+from imgclf.places import runs_folder
+from imgclf.runs.checkpoints import Checkpoint, StoredArray, list_checkpoints, read_checkpoint
+from imgclf.runs.files import sha256_of
+from imgclf.runs.folder import RunFolder, new_folder
+from imgclf.runs.weights import array_digests
+from imgclf.screen import Screen, Silent
+from imgclf.train import train
+from imgclf.training.devices import DeviceChoice
+
+CHECKPOINT_STEPS = 10  # at most, between two checkpoints: a run that is killed often must come on
+FIRST_ARRAYS = 4  # a checkpoint has as many, of however small a network
+DELAY_SECONDS = 0.2  # at most, from a step to the kill, which so falls into anything that a run does
+
+
+@dataclass(frozen=True)
+class Kill:
+    """When a run is killed: from ``step`` on, when the next checkpoint has ``arrays`` written, or after a delay."""
+
+    step: int
+    arrays: int | None
+    delay_seconds: float
+
+    def text(self) -> str:
+        """For the user."""
+        return "while a checkpoint was written" if self.arrays else f"{self.delay_seconds:.2f} s after step {self.step}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Something that both runs have left: how much of it, and in what it differs (None: in nothing)."""
+
+    what: str
+    size: str
+    difference: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was compared after so many ``kills`` in so many ``steps``; the runs are in ``folder`` where they differ."""
+
+    compared: tuple[Compared, ...]
+    kills: int
+    steps: int
+    folder: Path
+
+    @property
+    def same(self) -> bool:
+        """Whether everything is."""
+        return all(one.difference is None for one in self.compared)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """How both runs are trained, each time in a process of its own."""
+
+    config: str
+    overrides: tuple[str, ...]
+    device: DeviceChoice | None
+    data_dir: str | Path | None
+    folder: Path
+
+    def run(self, name: str, kill: Kill | None = None) -> bool:
+        """Train the run of this name, or go on with it; whether it came to its end. Raises WorkFailed."""
+        found = self.find(name)
+        process = get_context("spawn").Process(target=_train, args=(self, name, found and found.path, kill))
+        process.start()
+        try:
+            process.join()
+        finally:
+            process.kill()
+        killed = kill is not None and process.exitcode == -signal.SIGKILL
+        if process.exitcode != 0 and not killed:
+            last = self.log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            raise WorkFailed(f"{name}: training ended with status {process.exitcode}: {last}", hint=f"see {self.log}")
+        return not killed
+
+    def find(self, name: str) -> RunFolder | None:
+        """The run of this name, where it has begun."""
+        return next((RunFolder(path.parent) for path in self.folder.glob(f"{name}-*/run.json")), None)
+
+    @property
+    def log(self) -> Path:
+        """What the processes print."""
+        return self.folder / "output.txt"
+
+
+def verify_resume(
+    config: str,
+    kills: int,
+    *,
+    overrides: Sequence[str] = (),
+    device: DeviceChoice | None = None,
+    data_dir: str | Path | None = None,
+    runs_dir: str | Path | None = None,
+    screen: Screen | None = None,
+) -> Verdict:
+    """Train the experiment in peace, then once more with ``kills`` SIGKILLs (seeded), and compare what both leave.
+
+    Raises ImgclfError where the input is wrong, WorkFailed where a training fails for another reason.
+    """
+    screen, loaded = screen or Silent(), load_experiment(config, overrides)
+    every = min(loaded.experiment.training.checkpoint_every_steps or CHECKPOINT_STEPS, CHECKPOINT_STEPS)
+    folder = new_folder(runs_folder(runs_dir), f"verify-resume-{loaded.name}", f"-{datetime.now():%Y%m%d-%H%M%S}")
+    overrides = (*overrides, f"training.checkpoint_every_steps={every}")
+    training = _Training(config, overrides, device, data_dir, folder)
+    screen.say(f"runs    {folder}, a checkpoint every {every} steps")
+    training.run("peaceful")
+    peaceful = _found(training, "peaceful")
+    steps = int(peaceful.record()["steps"])
+    if steps < 2:
+        raise ImgclfError(f"{config}: trains in {steps} steps; there is nothing to go on with")
+    screen.say(f"peaceful: {steps:,} steps")
+    killed = _train_killed(training, draw_kills(kills, steps, loaded.experiment.seed), screen)
+    compared = tuple(compare_runs(peaceful, _found(training, "killed")))
+    verdict = Verdict(compared, killed, steps, folder)
+    if verdict.same:
+        shutil.rmtree(folder)
+    return verdict
+
+
+def draw_kills(count: int, steps: int, seed: int) -> list[Kill]:
+    """Kills at different steps of a run, in order, every other one in a checkpoint; as many as there are steps for."""
+    numbers = np.random.Generator(np.random.Philox(key=[seed, count]))
+    drawn = np.sort(numbers.choice(np.arange(1, steps), min(count, steps - 1), replace=False))
+    return [
+        Kill(int(step), int(numbers.integers(1, FIRST_ARRAYS + 1)), 0.0)
+        if place % 2
+        else Kill(int(step), None, float(numbers.uniform(0, DELAY_SECONDS)))
+        for place, step in enumerate(drawn)
+    ]
+
+
+def compare_runs(first: RunFolder, second: RunFolder) -> Iterator[Compared]:
+    """What two finished runs have left, bit for bit: metrics, report, answers, weights, and the last checkpoint."""
+    for path in (first.metrics, first.report, *sorted(first.path.glob("answers*.csv"))):
+        other = second.path / path.name
+        same = other.is_file() and sha256_of(path) == sha256_of(other)
+        yield Compared(path.name, f"{path.stat().st_size:,} bytes", None if same else "other bytes")
+    for weights in (first.best_weights, first.last_weights):
+        mine, others = (array_digests(one) for one in (weights, second.path / "weights" / weights.name))
+        yield Compared(f"weights/{weights.name}", f"{len(mine)} arrays", _first_difference(mine, others))
+    mine, others = (_digests(read_checkpoint(list_checkpoints(run.checkpoints)[-1])) for run in (first, second))
+    yield Compared(
+        "the last checkpoint", f"{len(mine)} arrays and numbers, also the optimizer's", _first_difference(mine, others)
+    )
+
+
+def _train_killed(training: _Training, kills: Sequence[Kill], screen: Screen) -> int:
+    """Train the run that is killed, to its end; how often it was."""
+    killed, finished = 0, False
+    for kill in kills:
+        finished = training.run("killed", kill)
+        if finished:
+            break
+        killed += 1
+        screen.say(f"killed  {kill.text()}, goes on from {_newest(training)}")
+    if not finished:
+        training.run("killed")
+    return killed
+
+
+def _newest(training: _Training) -> str:
+    found = list_checkpoints(_found(training, "killed").checkpoints)
+    return found[-1].name if found else "the start"
+
+
+def _found(training: _Training, name: str) -> RunFolder:
+    run = training.find(name)
+    assert run is not None
+    return run
+
+
+def _first_difference(first: dict[str, str], second: dict[str, str]) -> str | None:
+    differing = [name for name in {**first, **second} if first.get(name) != second.get(name)]
+    return f"{len(differing)} differ, first {differing[0]}" if differing else None
+
+
+def _digests(checkpoint: Checkpoint) -> dict[str, str]:
+    return {
+        f"{part}/{name}": value.sha256 if isinstance(value, StoredArray) else repr(value)
+        for part, state in checkpoint.states.items()
+        for name, value in state.items()
+    } | {name: digest for path in checkpoint.files.values() for name, digest in array_digests(path).items()}
+
+
+class _Killing:
+    """The screen of a run that is to be killed: it learns where training is, and acts."""
+
+    def __init__(self, kill: Kill) -> None:
+        self._kill, self._arrays, self._waits = kill, 0, False
+
+    def say(self, text: str) -> None:
+        """Nothing: the run's log.txt has it."""
+
+    def log_to(self, path: Path) -> None:
+        """Nothing."""
+
+    def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
+        del total
+        if what != "training" or done < self._kill.step:
+            return
+        if self._kill.arrays is not None:
+            self._arrays += detail.startswith("checkpoint")
+            if self._arrays == self._kill.arrays:
+                _end_at_once()
+        elif not self._waits:
+            self._waits = True
+            threading.Timer(self._kill.delay_seconds, _end_at_once).start()
+
+
+def _end_at_once() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _train(training: _Training, name: str, run: Path | None, kill: Kill | None) -> None:
+    """The work of a process: the training, with what it prints turned to a file."""
+    with training.log.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    screen = _Killing(kill) if kill else Silent()
+    train(
+        None if run else training.config,
+        overrides=() if run else training.overrides,
+        name=None if run else name,
+        resume=run,
+        device=training.device,
+        data_dir=training.data_dir,
+        runs_dir=training.folder,
+        screen=screen,
+    )
