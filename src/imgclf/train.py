@@ -130,7 +130,7 @@ def train(
             fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
             preprocessing = _fit_preprocessing(run, experiment, model, earlier, fitting, splits, recorder, screen)
             task = _task(experiment, splits, devices, model, fitting, preprocessing)
-            with _timed(run):
+            with _timed(run, recorder):
                 task = with_stored_features(task, experiment, splits, fitting, recorder, screen)
                 if isinstance(experiment.model.head, ClassicalHead):
                     task, outcome = fit_classical(task, experiment, splits.targets[0].name, run, recorder)
@@ -171,14 +171,21 @@ def _say_resumption(run: RunFolder, experiment: Experiment, resumed: Checkpoint 
 
 
 @contextmanager
-def _timed(run: RunFolder) -> Iterator[None]:
-    """Add the block's seconds to the run's training time, however it ends."""
-    before, started = run.record().get("training_seconds", 0.0), time.monotonic()
+def _timed(run: RunFolder, recorder: Recorder) -> Iterator[None]:
+    """Add the block's seconds, and those of its checkpoints, to the run's, however it ends."""
+    record, started = run.record(), time.monotonic()
+    before = record.get("checkpoints", {"written": 0, "seconds": 0.0})
     try:
         yield
     finally:
-        seconds = round(before + time.monotonic() - started, 2)
-        run.update(training_seconds=seconds, peak_memory_bytes=peak_memory())
+        run.update(
+            training_seconds=round(record.get("training_seconds", 0.0) + time.monotonic() - started, 2),
+            checkpoints={
+                "written": before["written"] + recorder.checkpoints,
+                "seconds": round(before["seconds"] + recorder.checkpoint_seconds, 3),
+            },
+            peak_memory_bytes=peak_memory(),
+        )
 
 
 def _check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> None:

@@ -74,7 +74,8 @@ def test_the_record_says_what_was_trained_where_and_on_what(run: Path) -> None:
     assert record["versions"]["imgclf"] == imgclf.__version__
     assert record["parameters"] == 20 * 26 + 50 * 501 + 500 * (50 * 2 * 2 + 1) + 10 * 501  # LeNet on 8x8
     assert record["started"] <= record["ended"]
-    assert record["seconds"] >= record["training_seconds"] > 0
+    assert record["seconds"] >= record["training_seconds"] > record["checkpoints"]["seconds"] > 0
+    assert record["checkpoints"]["written"] == 2  # one an epoch
     data = record["data"]
     assert sum(data["images"].values()) == len(load_digits().target)
     assert data["image_shape"] == [8, 8, 1]

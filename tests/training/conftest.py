@@ -59,7 +59,7 @@ class Watcher:
     def interrupted(self) -> bool:
         return False
 
-    def checkpoint(self, step: int, saved: Any) -> None:
+    def checkpoint(self, step: int, saved: Any, needed: bool) -> None:
         """Nothing is kept."""
 
 

@@ -43,6 +43,7 @@ class Keeper:
     folder: Path
     best: list[np.ndarray] = field(default_factory=list)
     kept: list[tuple[Checkpoint, list[np.ndarray]]] = field(default_factory=list)
+    needed: list[int] = field(default_factory=list)
 
     def progressed(self, *_: Any) -> None: ...
 
@@ -61,7 +62,9 @@ class Keeper:
     def interrupted(self) -> bool:
         return False
 
-    def checkpoint(self, step: int, saved: Any) -> None:
+    def checkpoint(self, step: int, saved: Any, needed: bool) -> None:
+        if needed:
+            self.needed.append(step)
         path = write_checkpoint(self.folder / str(len(self.kept)), step, "", saved, {}, lambda *_: None)
         self.kept.append((read_checkpoint(path), self.best))
 
@@ -115,6 +118,7 @@ def test_checkpoints_come_at_epochs_ends_at_every_so_many_steps_and_at_the_stage
     keeper = Keeper(tmp_path)  # an epoch has 4 steps
     fit(make_task(epochs=None, steps=10, checkpoint_every_steps=3), keeper)
     assert [checkpoint.step for checkpoint, _ in keeper.kept] == [3, 4, 6, 8, 9, 10]
+    assert keeper.needed == [3, 6, 9, 10]
 
 
 def test_an_interrupted_run_writes_a_checkpoint_after_the_chunk(make_task: MakeTask, tmp_path: Path) -> None:
@@ -122,8 +126,8 @@ def test_an_interrupted_run_writes_a_checkpoint_after_the_chunk(make_task: MakeT
         def interrupted(self) -> bool:
             return True
 
-        def checkpoint(self, step: int, saved: Any) -> None:
-            super().checkpoint(step, saved)
+        def checkpoint(self, step: int, saved: Any, needed: bool) -> None:
+            super().checkpoint(step, saved, needed)
             raise KeyboardInterrupt
 
     keeper = Interrupted(tmp_path)

@@ -93,7 +93,12 @@ def _result(run: RunFolder) -> Iterator[tuple[str, str]]:
 def _times(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "began", moment(record.get("started"))
     if "seconds" in record:
-        yield "took", f"{duration(record['seconds'])}, of which training {duration(record.get('training_seconds'))}"
+        text = f"{duration(record['seconds'])}, of which training {duration(record.get('training_seconds'))}"
+        written = record.get("checkpoints")
+        yield (
+            "took",
+            text + (f", with {written['seconds']:.2g} s for {written['written']} checkpoints" if written else ""),
+        )
 
 
 def _machine(machine: dict[str, Any]) -> str:

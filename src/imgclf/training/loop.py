@@ -102,8 +102,11 @@ class Observer(Protocol):
     def interrupted(self) -> bool:
         """Whether the run is to end after this chunk, with a checkpoint."""
 
-    def checkpoint(self, step: int, saved: Saved) -> None:
-        """After ``step`` steps the rest of the run depends on ``saved``. Raises what ends an interrupted run."""
+    def checkpoint(self, step: int, saved: Saved, needed: bool) -> None:
+        """After ``step`` steps the rest of the run depends on ``saved``. Raises what ends an interrupted run.
+
+        One that is not ``needed``, at an epoch's end within a stage, may be left out where it would cost too much.
+        """
 
 
 @dataclass
@@ -231,8 +234,9 @@ def _fit_stage(
             ended = stage.early_stopping is not None and stopping.stop
         if ended:
             outcome.stopped.append(_stopped_early(task, number, stage, done, last, stopping))
-        if ended or _checkpoint_now(task, done, last, steps_per_epoch) or observer.interrupted():
-            observer.checkpoint(outcome.steps, states(parts))
+        needed = ended or done == last or _due(task.settings.checkpoint_every_steps, done) or observer.interrupted()
+        if needed or done % steps_per_epoch == 0:
+            observer.checkpoint(outcome.steps, states(parts), needed)
         if ended:
             break
     if step.average is not None:
@@ -331,10 +335,6 @@ def _spans(settings: TrainingSettings, outcome: Outcome, last: int, steps_per_ep
 def _measure_now(task: Task, done: int, steps_per_epoch: int) -> bool:
     every = task.settings.validate_every
     return done % (steps_per_epoch if every == "epoch" else every) == 0
-
-
-def _checkpoint_now(task: Task, done: int, last: int, steps_per_epoch: int) -> bool:
-    return done == last or done % steps_per_epoch == 0 or _due(task.settings.checkpoint_every_steps, done)
 
 
 def _due(every: int | None, step: int) -> bool:

@@ -125,7 +125,7 @@ class TrainingSettings(CommonSettings):
     checkpoint_every_steps: Count | None = Field(
         None,
         description="A checkpoint, from which a run that was cut off goes on, is written after every so many steps of "
-        "a stage, besides the one at each epoch's end. null: only there.",
+        "a stage, besides those at the ends of epochs (of very short epochs not each). null: only there.",
     )
     tensorboard: TensorboardSettings = Field(TensorboardSettings(), description="What is written for TensorBoard.")
 
