@@ -65,8 +65,9 @@ def prepared(
     from imgclf.models.heads import build_model
     from imgclf.preprocessing import Preprocessing
     from imgclf.training.feed import Feed, Span
-    from imgclf.training.loop import Images, Task, prepare
+    from imgclf.training.loop import prepare
     from imgclf.training.order import Order
+    from imgclf.training.task import Images, Task
 
     keras.utils.set_random_seed(experiment.seed)
     shape = experiment.preprocessing.output_shape(splits.train.pixels.image_shape)

@@ -18,8 +18,9 @@ from imgclf.models.heads import attach_heads, cut, head_name
 from imgclf.recording import Recorder
 from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
-from imgclf.training.loop import AS_STORED, Images, Outcome, Stored, Task
 from imgclf.training.precision import computing_in
+from imgclf.training.progress import Outcome
+from imgclf.training.task import AS_STORED, Images, Stored, Task
 
 
 def fit_classical(

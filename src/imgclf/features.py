@@ -26,7 +26,7 @@ from imgclf.preprocessing import Preprocessing
 from imgclf.recording import Recorder
 from imgclf.runs.files import replacing
 from imgclf.screen import Screen
-from imgclf.training.loop import Images, Stored, Task
+from imgclf.training.task import Images, Stored, Task
 
 if TYPE_CHECKING:
     import keras

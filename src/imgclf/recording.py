@@ -19,7 +19,7 @@ from imgclf.runs.weights import load_weights, save_weights
 from imgclf.screen import Screen
 from imgclf.training.feed import Chunk
 from imgclf.training.inspection import inspect
-from imgclf.training.loop import Row, Saved
+from imgclf.training.observer import Row, Saved
 from imgclf.training.settings import TrainingSettings
 from imgclf.training.step import Step
 

@@ -23,8 +23,8 @@ from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
-from imgclf.training.loop import stage_steps
 from imgclf.training.settings import StageSettings
+from imgclf.training.task import stage_steps
 
 SAMPLES, MOST_SAMPLES = 36, 100  # images in the grid: so many, or one of each class up to the second number
 AUGMENTED_IMAGES = 24

@@ -50,8 +50,10 @@ from imgclf.startup import choose_kernels
 from imgclf.trained import Source
 from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
-from imgclf.training.loop import Images, Outcome, Task, fit
+from imgclf.training.loop import fit
 from imgclf.training.precision import computing_in
+from imgclf.training.progress import Outcome
+from imgclf.training.task import Images, Task
 from imgclf.transfer import earlier_preprocessing, load_earlier_weights, with_earlier_network
 
 if TYPE_CHECKING:

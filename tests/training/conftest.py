@@ -16,8 +16,8 @@ from imgclf.models.base import ModelSettings
 from imgclf.models.mlp import Mlp
 from imgclf.preprocessing import Preprocessing, PreprocessingSettings
 from imgclf.training.class_weights import class_weights
-from imgclf.training.loop import Images, Task
 from imgclf.training.settings import TrainingSettings
+from imgclf.training.task import Images, Task
 
 SHAPE, CLASSES = (8, 8, 1), ("a", "b", "c")
 

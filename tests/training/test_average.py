@@ -8,7 +8,8 @@ import pytest
 
 from imgclf.models.mlp import Mlp
 from imgclf.training.average import Average, WeightAverage, averaged
-from imgclf.training.loop import Task, fit
+from imgclf.training.loop import fit
+from imgclf.training.task import Task
 
 MakeTask = Callable[..., Task]
 

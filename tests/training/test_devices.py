@@ -37,7 +37,8 @@ from imgclf.runs.weights import load_weights, save_weights
 from imgclf.training.devices import choose_devices
 from imgclf.training.dropout import Seeds
 from imgclf.training.inspection import inspect
-from imgclf.training.loop import Images, Task, fit
+from imgclf.training.loop import fit
+from imgclf.training.task import Images, Task
 from imgclf.training.settings import TrainingSettings
 
 two = choose_devices("cpu", None)

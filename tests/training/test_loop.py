@@ -10,7 +10,9 @@ from imgclf.augmentation.shift import Shift
 from imgclf.inference import Forward
 from imgclf.models.mlp import Mlp
 from imgclf.models.simple_cnn import SimpleCnn
-from imgclf.training.loop import Outcome, Task, fit
+from imgclf.training.loop import fit
+from imgclf.training.progress import Outcome
+from imgclf.training.task import Task
 
 MakeTask = Callable[..., Task]
 Digest = Callable[[Any], str]

@@ -8,8 +8,9 @@ import pytest
 
 from imgclf.models.mlp import Mlp
 from imgclf.training.feed import Chunk, Span
-from imgclf.training.loop import Task, fit, prepare
+from imgclf.training.loop import fit, prepare
 from imgclf.training.precision import computing_in
+from imgclf.training.task import Task
 
 MakeTask = Callable[..., Task]
 MODEL = Mlp(name="mlp", dense_units=(8,))

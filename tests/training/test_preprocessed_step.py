@@ -13,7 +13,8 @@ from imgclf.augmentation.shift import Shift
 from imgclf.inference import Forward
 from imgclf.preprocessing import PreprocessingSettings
 from imgclf.preprocessing.fit import fit as fit_preprocessing
-from imgclf.training.loop import Task, fit, prepare
+from imgclf.training.loop import fit, prepare
+from imgclf.training.task import Task
 
 WHITENING = PreprocessingSettings(normalization={"name": "featurewise"}, whitening={"name": "zca", "epsilon": 1e-3})
 

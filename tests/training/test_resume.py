@@ -15,10 +15,12 @@ from imgclf.errors import ImgclfError
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.runs.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from imgclf.training.checkpoint import Variables, restore, states
-from imgclf.training.loop import Images, Outcome, Since, Stored, Task, fit
+from imgclf.training.loop import fit
+from imgclf.training.progress import Outcome, Since
 from imgclf.training.schedules import ReduceOnPlateau
 from imgclf.training.step import ChunkResult
 from imgclf.training.stopping import EarlyStopping, EarlyStoppingSettings
+from imgclf.training.task import Images, Stored, Task
 
 MakeTask = Callable[..., Task]
 NETWORK = SimpleCnn(

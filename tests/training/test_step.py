@@ -12,8 +12,9 @@ from imgclf.models.mlp import Mlp
 from imgclf.models.simple_cnn import SimpleCnn
 from imgclf.training.feed import Chunk, Span
 from imgclf.training.inspection import inspect
-from imgclf.training.loop import Task, prepare
+from imgclf.training.loop import prepare
 from imgclf.training.step import ChunkResult, Step
+from imgclf.training.task import Task
 
 BATCH = 16
 MakeTask = Callable[..., Task]

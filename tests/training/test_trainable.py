@@ -9,7 +9,8 @@ import pytest
 from imgclf.errors import ImgclfError
 from imgclf.models.heads import build_model, cut
 from imgclf.models.simple_cnn import SimpleCnn
-from imgclf.training.loop import Images, Stored, Task, fit
+from imgclf.training.loop import fit
+from imgclf.training.task import Images, Stored, Task
 from imgclf.training.trainable import set_trainable, trainable_text
 
 MakeTask = Callable[..., Task]

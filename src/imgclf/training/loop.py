@@ -3,139 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from imgclf.augmentation.base import AugmentationSettings, Draws
+from imgclf.augmentation.base import Draws
 from imgclf.evaluation.metrics import accuracy, cross_entropy
-from imgclf.inference import Forward, Takes
-from imgclf.preprocessing import Preprocessing, PreprocessingSettings
+from imgclf.inference import Forward
 from imgclf.runs.hdf5 import settle_normalization
 from imgclf.training.average import Average, averaged
 from imgclf.training.checkpoint import Part, Variables, restore, states
 from imgclf.training.dropout import Seeds
 from imgclf.training.feed import Chunk, Feed, Span, spans
 from imgclf.training.loss import Loss
+from imgclf.training.observer import Observer, Row, Saved
 from imgclf.training.order import Order
 from imgclf.training.precision import LossScale
-from imgclf.training.schedules import RunningSchedule
-from imgclf.training.settings import StageSettings, TrainingSettings
-from imgclf.training.step import ChunkResult, Step
+from imgclf.training.progress import Outcome, Since
+from imgclf.training.settings import StageSettings
+from imgclf.training.step import Step
 from imgclf.training.stopping import EarlyStopping, EarlyStoppingSettings
+from imgclf.training.task import AS_STORED, Images, Task
 from imgclf.training.trainable import set_trainable
 
-if TYPE_CHECKING:
-    import keras
-    import tensorflow as tf
-
-Row = dict[str, Any]
-Saved = Mapping[str, Mapping[str, Any]]  # what a checkpoint holds: by part, by name
-AS_STORED = Preprocessing(PreprocessingSettings(scaling="none"))  # features are taken as they are
 MEASURED = ("loss", "accuracy", "validation_loss", "validation_accuracy")  # what stopping and schedules can watch
-
-
-@dataclass(frozen=True)
-class Images:
-    """What is trained or validated on: pixels that are taken by index, and labels int32 (images, targets)."""
-
-    pixels: Takes
-    labels: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """The features that a frozen body makes of the images, float32 (features,) each: what the head trains on."""
-
-    train: Images
-    validation: Images | None
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything that a run is made of but the observer of it.
-
-    ``body`` and ``head`` are the two parts of ``model``, with the same layers. ``stored`` holds features for
-    stages that train the head alone, by number from 0.
-    """
-
-    model: keras.Model
-    body: keras.Model
-    head: keras.Model
-    strategy: tf.distribute.Strategy
-    settings: TrainingSettings
-    stages: tuple[StageSettings, ...]
-    preprocessing: Preprocessing
-    augmentations: tuple[AugmentationSettings, ...]
-    train: Images
-    validation: Images | None
-    class_weights: tuple[tuple[NDArray[np.float32] | None, ...], ...]  # by stage, by target
-    seed: int
-    stored: Mapping[int, Stored] = field(default_factory=dict)
-    test_time_augmentation: Literal["flip"] | None = None  # in validation
-
-
-class Observer(Protocol):
-    """Who is told what happens in a run, and keeps what is to be kept."""
-
-    def progressed(self, step: int, total: int, loss: float) -> None:
-        """Steps done so far, of how many, and the training loss of the last chunk."""
-
-    def measured(self, row: Row, model: keras.Model) -> None:
-        """A row of metrics.csv: after each validation, or each epoch where there is none."""
-
-    def save_last(self, model: keras.Model) -> None:
-        """The weights are those after a stage's last step."""
-
-    def save_best(self, model: keras.Model) -> None:
-        """The weights are the best so far."""
-
-    def load_best(self, model: keras.Model) -> None:
-        """Put the best weights back into the model."""
-
-    def summarise(self, step: Step, chunk: Chunk) -> None:
-        """The chunk's first step is one whose variables, gradients and outputs are to be written."""
-
-    def interrupted(self) -> bool:
-        """Whether the run is to end after this chunk, with a checkpoint."""
-
-    def checkpoint(self, step: int, saved: Saved, needed: bool) -> None:
-        """After ``step`` steps the rest of the run depends on ``saved``. Raises what ends an interrupted run.
-
-        One that is not ``needed``, at an epoch's end within a stage, may be left out where it would cost too much.
-        """
-
-
-@dataclass
-class Outcome:
-    """How far a run came: its rows, the step whose loss was not finite (or None), and the stages that stopped early.
-
-    ``stage`` is the present one, from 0; before it, ``epochs`` were begun and ``steps_before`` of the ``steps`` done.
-    """
-
-    history: list[Row] = field(default_factory=list)
-    steps: int = 0
-    not_finite: tuple[int, int] | None = None
-    stopped: list[str] = field(default_factory=list)
-    stage: int = field(default=0, compare=False)
-    epochs: int = field(default=0, compare=False)
-    steps_before: int = field(default=0, compare=False)
-
-    @property
-    def done(self) -> int:
-        """Steps of the present stage."""
-        return self.steps - self.steps_before
-
-    def state(self) -> Mapping[str, Any]:
-        """All but the step that was not finite, which nothing follows."""
-        return {name: value for name, value in vars(self).items() if name != "not_finite"}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state``."""
-        vars(self).update(state)
 
 
 def fit(task: Task, observer: Observer, saved: Saved | None = None) -> Outcome:
@@ -148,19 +39,16 @@ def fit(task: Task, observer: Observer, saved: Saved | None = None) -> Outcome:
     outcome = Outcome()
     if saved:
         outcome.restore(saved["run"])
-    total = sum(stage_steps(stage, len(task.train.labels)) for stage in task.stages)
     for number in range(outcome.stage, len(task.stages)):
         outcome.stage = number
-        _fit_stage(task, number, task.stages[number], total, observer, outcome, saved)
+        stage = _Stage(task, number, observer, outcome)
+        if saved:
+            stage.restore(saved)
+        stage.train()
         saved = None
         if outcome.not_finite:
             break
     return outcome
-
-
-def stage_steps(stage: StageSettings, images: int) -> int:
-    """How many steps a stage lasts."""
-    return stage.steps or (stage.epochs or 0) * (images // stage.batch_size)
 
 
 def prepare(task: Task, number: int, stage: StageSettings) -> Step:
@@ -180,7 +68,7 @@ def prepare(task: Task, number: int, stage: StageSettings) -> Step:
         stage,
         Loss(stage.label_smoothing, task.class_weights[number], stage.loss),
         AS_STORED if is_stored else task.preprocessing,
-        augmentations_of(task, stage),
+        task.augmentations_of(stage),
         Seeds(model, task.seed),
         scale,
         average,
@@ -188,77 +76,132 @@ def prepare(task: Task, number: int, stage: StageSettings) -> Step:
     )
 
 
-def _fit_stage(
-    task: Task,
-    number: int,
-    stage: StageSettings,
-    total: int,
-    observer: Observer,
-    outcome: Outcome,
-    saved: Saved | None,
-) -> None:
-    """Train one stage, from its start or from what was ``saved`` in the middle of it."""
-    seen = task.stored.get(number) or Stored(task.train, task.validation)
-    images, last = len(task.train.labels), stage_steps(stage, len(task.train.labels))
-    steps_per_epoch, since = images // stage.batch_size, Since()
-    step = prepare(task, number, stage)
-    forward = _forward(task, number, step)
-    train, schedule = step.compiled(), stage.schedule.start()
-    stopping = EarlyStopping(stage.early_stopping or EarlyStoppingSettings())
-    parts = _parts(task, step, outcome, since, schedule, stopping)
-    if saved:
-        restore(parts, saved)
-        settle_normalization(task.model)
-    ended = stage.early_stopping is not None and stopping.stop
-    spans = [] if ended else _spans(task.settings, outcome, last, steps_per_epoch)
-    for chunk in _feed(task, stage, seen.train).chunks(spans):
-        done = outcome.done
-        if _due(task.settings.tensorboard.summaries_every, done):
-            observer.summarise(step, chunk)
-        rates = schedule.learning_rates(stage.optimizer.learning_rate, done, chunk.span.steps, steps_per_epoch, last)
-        result = train(chunk, rates)
-        since.add(result)
-        outcome.steps += result.steps
-        done = outcome.done
-        if not result.finite:
-            outcome.not_finite = (outcome.steps + 1, chunk.span.epoch + 1)
-            break
-        observer.progressed(outcome.steps, total, result.loss)
-        if done == last or _measure_now(task, done, steps_per_epoch):
-            where = {"epoch": round(outcome.epochs + done / steps_per_epoch, 4), "step": outcome.steps}
-            with averaged(step.average):
-                row = where | {"stage": number + 1, "learning_rate": float(rates[-1])}
-                row |= {**since.take(), **_validate(forward, seen.validation)}
-                outcome.history.append(row)
-                _judge(task, stage, row, (done - 1) // steps_per_epoch, schedule, stopping, observer)
-            ended = stage.early_stopping is not None and stopping.stop
-        if ended:
-            outcome.stopped.append(_stopped_early(task, number, stage, done, last, stopping))
-        needed = ended or done == last or _due(task.settings.checkpoint_every_steps, done) or observer.interrupted()
-        if needed or done % steps_per_epoch == 0:
-            observer.checkpoint(outcome.steps, states(parts), needed)
-        if ended:
-            break
-    if step.average is not None:
-        step.average.put()
-    _end_stage(task, stage, stopping, observer, outcome)
-    outcome.epochs += -(-outcome.done // steps_per_epoch)
-    outcome.steps_before = outcome.steps
+class _Stage:
+    """A stage that runs: from its start, or from what was saved in the middle of it."""
 
+    def __init__(self, task: Task, number: int, observer: Observer, outcome: Outcome) -> None:
+        self._task, self._number, self._observer, self._outcome = task, number, observer, outcome
+        self._settings = task.stages[number]
+        self._last, self._epoch_steps = task.steps(self._settings), task.steps_per_epoch(self._settings)
+        self._total = sum(map(task.steps, task.stages))
+        self._step = prepare(task, number, self._settings)
+        self._forward = _forward(task, number, self._step)
+        self._since, self._schedule = Since(), self._settings.schedule.start()
+        self._stopping = EarlyStopping(self._settings.early_stopping or EarlyStoppingSettings())
 
-def _parts(
-    task: Task,
-    step: Step,
-    outcome: Outcome,
-    since: Since,
-    schedule: RunningSchedule,
-    stopping: EarlyStopping,
-) -> dict[str, Part]:
-    """Everything that the rest of a stage depends on; dropout, order and augmentation depend on the step alone."""
-    parts: dict[str, Part] = {"run": outcome, "since": since, "schedule": schedule, "stopping": stopping}
-    parts |= {"model": Variables(task.model.variables), "optimizer": Variables(step.optimizer.variables)}
-    parts["loss_scale"] = step.scale
-    return parts if step.average is None else {**parts, "average": step.average}
+    def restore(self, saved: Saved) -> None:
+        """Go on from what a checkpoint holds."""
+        restore(self._parts(), saved)
+        settle_normalization(self._task.model)
+
+    def train(self) -> None:
+        """Train to the stage's end."""
+        compiled = self._step.compiled()
+        for chunk in self._chunks():
+            if _due(self._task.settings.tensorboard.summaries_every, self._outcome.done):
+                self._observer.summarise(self._step, chunk)
+            rates = self._schedule.learning_rates(
+                self._settings.optimizer.learning_rate,
+                self._outcome.done,
+                chunk.span.steps,
+                self._epoch_steps,
+                self._last,
+            )
+            result = compiled(chunk, rates)
+            self._since.add(result)
+            self._outcome.steps += result.steps
+            if not result.finite:
+                self._outcome.not_finite = (self._outcome.steps + 1, chunk.span.epoch + 1)
+                break
+            self._observer.progressed(self._outcome.steps, self._total, result.loss)
+            self._measure_and_keep(float(rates[-1]))
+            if self._is_stopped():
+                break
+        self._end()
+
+    def _parts(self) -> dict[str, Part]:
+        """What the rest of the stage depends on; dropout, order and augmentation depend on the step alone."""
+        step = self._step
+        parts: dict[str, Part] = {"run": self._outcome, "since": self._since, "schedule": self._schedule}
+        parts |= {"stopping": self._stopping, "loss_scale": step.scale}
+        parts |= {"model": Variables(self._task.model.variables), "optimizer": Variables(step.optimizer.variables)}
+        return parts if step.average is None else {**parts, "average": step.average}
+
+    def _chunks(self) -> Iterator[Chunk]:
+        """What is left of the stage; nothing where it had stopped early when it was saved."""
+        task, stage, images = self._task, self._settings, self._task.seen(self._number).train
+        order = Order(len(images.labels), stage.batch_size, task.seed)
+        draws = Draws(task.augmentations_of(stage), len(images.labels), task.seed)
+        left = [] if self._is_stopped() else self._spans()
+        return Feed(images.pixels, images.labels, order, draws, stage.batch_size).chunks(left)
+
+    def _spans(self) -> list[Span]:
+        """What is left of the stage, in the same spans as if nothing had been done yet."""
+        settings, outcome = self._task.settings, self._outcome
+        stops = (settings.validate_every, settings.tensorboard.summaries_every, settings.checkpoint_every_steps)
+        every = tuple(stop for stop in stops if isinstance(stop, int))
+        cut = spans(outcome.done, self._last, self._epoch_steps, settings.steps_per_call or 1, every)
+        before, epochs = outcome.steps_before, outcome.epochs
+        return [Span(before + span.first, epochs + span.epoch, span.step, span.steps) for span in cut]
+
+    def _measure_and_keep(self, learning_rate: float) -> None:
+        """After a chunk: a row and a checkpoint where one is due."""
+        done, settings = self._outcome.done, self._task.settings
+        every = self._epoch_steps if settings.validate_every == "epoch" else settings.validate_every
+        if done == self._last or done % every == 0:
+            self._measure(learning_rate)
+        if self._is_stopped():
+            self._outcome.stopped.append(self._stopped_early())
+        needed = self._is_stopped() or done == self._last or _due(settings.checkpoint_every_steps, done)
+        needed = needed or self._observer.interrupted()
+        if needed or done % self._epoch_steps == 0:
+            self._observer.checkpoint(self._outcome.steps, states(self._parts()), needed)
+
+    def _measure(self, learning_rate: float) -> None:
+        """Write a row, and let stopping and schedule see it; the best weights so far are kept."""
+        outcome, epoch = self._outcome, self._outcome.epochs + self._outcome.done / self._epoch_steps
+        with averaged(self._step.average):
+            row: Row = {"epoch": round(epoch, 4), "step": outcome.steps, "stage": self._number + 1}
+            row |= {"learning_rate": learning_rate, **self._since.take()}
+            row |= _validate(self._forward, self._task.seen(self._number).validation)
+            outcome.history.append(row)
+            self._judge({name: row[name] for name in MEASURED if row[name] is not None})
+            self._observer.measured(row, self._task.model)
+
+    def _judge(self, metrics: dict[str, float]) -> None:
+        if self._task.validation is not None or self._settings.early_stopping:
+            # Patience counts rows; only the epochs that are to be ignored at the start count epochs.
+            epoch = (self._outcome.done - 1) // self._epoch_steps
+            self._stopping.update(metrics, epoch if self._stopping.settings.start_from_epoch else None)
+            if self._stopping.improved:
+                self._observer.save_best(self._task.model)
+        self._schedule.observe(metrics)
+
+    def _is_stopped(self) -> bool:
+        return self._settings.early_stopping is not None and self._stopping.stop
+
+    def _stopped_early(self) -> str:
+        """For the user: where the stage ended, why, and whose weights are kept."""
+        stage, done = self._settings, self._outcome.done
+        ended = (
+            f"{done} of {self._last} steps" if stage.steps else f"epoch {done / self._epoch_steps:g} of {stage.epochs}"
+        )
+        which = f"stage {self._number + 1} " if len(self._task.stages) > 1 else ""
+        restores = self._stopping.settings.restore_best_weights and self._stopping.best is not None
+        kept = "; the best weights, from before that, are restored" if restores else ""
+        return f"{which}stopped early after {ended}: {self._stopping.reason()}{kept}"
+
+    def _end(self) -> None:
+        """Keep the last weights, and go back to the best where the stage asks for it and came to a good end."""
+        outcome, stopping = self._outcome, self._settings.early_stopping
+        if self._step.average is not None:
+            self._step.average.put()
+        self._observer.save_last(self._task.model)
+        wanted = stopping is not None and stopping.restore_best_weights
+        if wanted and self._stopping.best is not None and outcome.not_finite is None:
+            self._observer.load_best(self._task.model)
+        outcome.epochs += -(-outcome.done // self._epoch_steps)
+        outcome.steps_before = outcome.steps
 
 
 def _forward(task: Task, number: int, step: Step) -> Forward:
@@ -266,75 +209,6 @@ def _forward(task: Task, number: int, step: Step) -> Forward:
     if number in task.stored:
         return Forward(task.head, step.preprocessing.apply)
     return Forward(task.model, step.preprocessing.apply, task.test_time_augmentation)
-
-
-def _stopped_early(task: Task, number: int, stage: StageSettings, done: int, last: int, stopping: EarlyStopping) -> str:
-    """For the user: where a stage ended, why, and whose weights are kept."""
-    steps_per_epoch = len(task.train.labels) // stage.batch_size
-    ended = (
-        f"after {done} of {last} steps" if stage.steps else f"after epoch {done / steps_per_epoch:g} of {stage.epochs}"
-    )
-    which = f"stage {number + 1} " if len(task.stages) > 1 else ""
-    restores = stopping.settings.restore_best_weights and stopping.best is not None
-    kept = "; the best weights, from before that, are restored" if restores else ""
-    return f"{which}stopped early {ended}: {stopping.reason()}{kept}"
-
-
-def _judge(
-    task: Task,
-    stage: StageSettings,
-    row: Row,
-    epoch: int,
-    schedule: RunningSchedule,
-    stopping: EarlyStopping,
-    observer: Observer,
-) -> None:
-    """Let stopping and schedule see a row, keep the weights if they are the best so far, and tell the observer.
-
-    ``epoch`` of the stage, counted from 0, holds the row's last step.
-    """
-    metrics = {name: row[name] for name in MEASURED if row[name] is not None}
-    if task.validation is not None or stage.early_stopping:
-        # Patience counts rows; only the epochs that are to be ignored at the start count epochs.
-        stopping.update(metrics, epoch if stopping.settings.start_from_epoch else None)
-        if stopping.improved:
-            observer.save_best(task.model)
-    schedule.observe(metrics)
-    observer.measured(row, task.model)
-
-
-def _end_stage(task: Task, stage: StageSettings, stopping: EarlyStopping, observer: Observer, outcome: Outcome) -> None:
-    """Keep the last weights, and go back to the best where the stage asks for it and came to a good end."""
-    observer.save_last(task.model)
-    wanted = stage.early_stopping is not None and stage.early_stopping.restore_best_weights
-    if wanted and stopping.best is not None and outcome.not_finite is None:
-        observer.load_best(task.model)
-
-
-def _feed(task: Task, stage: StageSettings, train: Images) -> Feed:
-    images = len(train.labels)
-    order = Order(images, stage.batch_size, task.seed)
-    draws = Draws(augmentations_of(task, stage), images, task.seed)
-    return Feed(train.pixels, train.labels, order, draws, stage.batch_size)
-
-
-def augmentations_of(task: Task, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
-    """The stage's own list, or the experiment's."""
-    return task.augmentations if stage.augmentation is None else stage.augmentation
-
-
-def _spans(settings: TrainingSettings, outcome: Outcome, last: int, steps_per_epoch: int) -> list[Span]:
-    """What is left of a stage, in the same spans as if nothing had been done yet."""
-    stops = (settings.validate_every, settings.tensorboard.summaries_every, settings.checkpoint_every_steps)
-    every = tuple(stop for stop in stops if isinstance(stop, int))
-    cut = spans(outcome.done, last, steps_per_epoch, settings.steps_per_call or 1, every)
-    before, epochs = outcome.steps_before, outcome.epochs
-    return [Span(before + span.first, epochs + span.epoch, span.step, span.steps) for span in cut]
-
-
-def _measure_now(task: Task, done: int, steps_per_epoch: int) -> bool:
-    every = task.settings.validate_every
-    return done % (steps_per_epoch if every == "epoch" else every) == 0
 
 
 def _due(every: int | None, step: int) -> bool:
@@ -351,31 +225,3 @@ def _validate(forward: Forward, validation: Images | None) -> Row:
     losses = [cross_entropy(one, validation.labels[:, i]) for i, one in enumerate(logits)]
     accuracies = [accuracy(one, validation.labels[:, i]) for i, one in enumerate(logits)]
     return {"validation_loss": float(sum(losses)), "validation_accuracy": float(np.mean(accuracies))}
-
-
-class Since:
-    """Training loss and accuracy since the last row, over all steps that changed the weights alike."""
-
-    def __init__(self) -> None:
-        self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
-
-    def add(self, result: ChunkResult) -> None:
-        """Take in what a chunk did."""
-        self._steps += result.updates
-        self._loss += result.loss * result.updates
-        self._accuracy += result.accuracy * result.updates
-
-    def take(self) -> Row:
-        """Mean loss and accuracy, and begin anew."""
-        steps = max(self._steps, 1)
-        means = {"loss": self._loss / steps, "accuracy": self._accuracy / steps}
-        self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
-        return means
-
-    def state(self) -> Mapping[str, Any]:
-        """The sums so far."""
-        return {"steps": self._steps, "loss": self._loss, "accuracy": self._accuracy}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state``."""
-        self._steps, self._loss, self._accuracy = state["steps"], state["loss"], state["accuracy"]
