@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from imgclf.errors import WorkFailed
-from imgclf.runs.files import PIECE_BYTES, flush, sha256_of
+from imgclf.runs.files import PIECE_BYTES, flush, make_folder, not_written, sha256_of
 
 KEPT = 2
 MANIFEST, ARRAYS = "manifest.json", "arrays.bin"
@@ -26,6 +25,8 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.]*$")]
 States = Mapping[str, Mapping[str, Any]]  # by part, by name: an array, or what JSON holds
 Tell = Callable[[int, int], None]  # arrays written, of how many
+
+REPLACED = "-replaced"  # the end of a hidden name
 
 _NAME = re.compile(r"step-(\d{8,})")
 
@@ -103,21 +104,15 @@ def write_checkpoint(
     path = folder / f"step-{step:08d}"
     temporary = folder / f".{path.name}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
+        make_folder(folder)
+        _tidy(folder)
         temporary.mkdir()
         _fill(temporary, step, experiment, states, files, tell)
-        if path.exists():
-            _remove(path)
-        temporary.rename(path)
-        flush(folder)
+        _publish(temporary, path)
         for old in list_checkpoints(folder)[:-KEPT]:
             _remove(old)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise WorkFailed(
-            f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?"
-        ) from error
+        raise not_written(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return path
@@ -136,8 +131,7 @@ def newest_sound(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
     Damaged ones are said, and renamed to ``...-damaged``. What a killed process left unfinished is removed: nobody
     else may be writing into the folder.
     """
-    for unfinished in folder.glob(".*") if folder.is_dir() else ():
-        shutil.rmtree(unfinished, ignore_errors=True)
+    _tidy(folder)
     for path in reversed(list_checkpoints(folder)):
         try:
             return read_checkpoint(path)
@@ -253,10 +247,42 @@ def _check_file(path: Path, entry: FileEntry) -> None:
         raise Damaged(f"the content of {path.name} is not what was written (SHA-256)")
 
 
+def _publish(temporary: Path, path: Path) -> None:
+    """Give a checkpoint that is whole its name; one that has the name already is kept until that is done."""
+    replaced = path.with_name(f".{path.name}{REPLACED}")
+    if path.exists():
+        path.rename(replaced)
+    try:
+        temporary.rename(path)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(path)
+        raise
+    flush(path.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what was left unfinished; a checkpoint that was to be replaced, and was not, gets its name back."""
+    for hidden in folder.glob(".*"):
+        path = hidden.with_name(hidden.name[1:].removesuffix(REPLACED))
+        if hidden.name.endswith(REPLACED) and not path.exists():
+            _rename(hidden, path)
+        else:
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _rename(path: Path, name: Path) -> Path:
+    """Give a checkpoint another name. Raises WorkFailed where the system refuses."""
+    try:
+        return path.rename(name)
+    except OSError as error:
+        raise not_written(name, error) from error
+
+
 def _remove(path: Path) -> None:
     """Remove a checkpoint so that no half of it is ever taken for one."""
     leaving = path.with_name(f".{path.name}-leaving")
-    shutil.rmtree(leaving, ignore_errors=True)
     path.rename(leaving)
     shutil.rmtree(leaving, ignore_errors=True)
 
@@ -264,4 +290,4 @@ def _remove(path: Path) -> None:
 def _set_aside(path: Path) -> Path:
     names = [f"{path.name}-damaged", *(f"{path.name}-damaged-{number}" for number in range(2, 1000))]
     aside = next(free for name in names if not (free := path.with_name(name)).exists())
-    return path.rename(aside)
+    return _rename(path, aside)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from imgclf.errors import WorkFailed, encodable
 
 PIECE_BYTES = 2**20
+
+_TEMPORARY = re.compile(r"\.[a-z0-9_]{8}\..+")  # as the module tempfile makes names
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -60,20 +64,21 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        flush(temporary)
         temporary.chmod(0o666 & ~_umask())
+        flush(temporary)
         temporary.replace(path)
         flush(path.parent)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # what kept the file from being written keeps it from being removed, too
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -85,22 +90,40 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = Path(tempfile.mkdtemp(prefix=".", suffix=f".{path.name}", dir=path.parent))
         yield temporary
+        temporary.chmod(0o777 & ~_umask())
         for written in (*temporary.rglob("*"), temporary):
             flush(written)
-        temporary.chmod(0o777 & ~_umask())
         temporary.rename(path)
         flush(path.parent)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
     finally:
-        if temporary is not None and temporary.exists():
-            shutil.rmtree(temporary)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _not_written(path: Path, error: OSError) -> WorkFailed:
+def remove_unfinished(folder: Path) -> None:
+    """Remove, at any depth, what killed processes left of the above; nobody else may be writing into the folder."""
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, as far as they are missing, and wait until they are on the disk."""
+    missing = list(takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        flush(folder.parent)
+
+
+def not_written(path: Path, error: OSError) -> WorkFailed:
+    """What the user is told where the system refuses to write ``path``."""
     reason = error.strerror or str(error)
     return WorkFailed(f"{path}: can't be written: {reason}", hint="is the disk full, or the folder read-only?")
 
