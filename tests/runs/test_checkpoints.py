@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import math
 import shutil
@@ -79,7 +80,13 @@ def flip(path: Path) -> None:
 def claim_too_much(path: Path) -> None:
     manifest = json.loads(path.read_text())
     manifest["arrays"]["model"]["kernel"]["shape"] = [2**40]
-    path.write_text(json.dumps(manifest))
+    del manifest["sha256"]
+    sealed = hashlib.sha256((json.dumps(manifest, indent=1) + "\n").encode()).hexdigest()
+    path.write_text(json.dumps({"sha256": sealed, **manifest}, indent=1) + "\n")
+
+
+def nest(path: Path) -> None:
+    path.write_text("[" * 100_000)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +98,11 @@ def claim_too_much(path: Path) -> None:
         ("best.h5", flip, "the content of best.h5 is not what was written"),
         ("best.h5", cut, "best.h5 must have 100 bytes; it has 98"),
         ("manifest.json", cut, "manifest.json is no JSON"),
+        ("manifest.json", flip, "the content of manifest.json is not what was written"),
+        ("manifest.json", nest, "manifest.json is no JSON"),
         ("manifest.json", Path.unlink, "manifest.json is missing"),
         ("manifest.json", claim_too_much, "kernel has another size than its shape and type have"),
-        ("manifest.json", lambda path: path.write_text('{"version": 2}'), "manifest.json: version"),
+        ("manifest.json", lambda path: path.write_text('{"version": 1}'), "manifest.json: version"),
     ],
 )
 def test_a_damaged_checkpoint_is_named_and_set_aside_and_the_one_before_is_used(

@@ -28,7 +28,7 @@ Tell = Callable[[int, int], None]  # arrays written, of how many
 
 REPLACED = "-replaced"  # the end of a hidden name
 
-_NAME = re.compile(r"step-(\d{8,})")
+_NAME = re.compile(r"step-[0-9]{8,}")
 
 
 class Damaged(Exception):
@@ -53,11 +53,14 @@ class ArrayEntry(FileEntry):
 
 
 class Manifest(BaseModel):
-    """What a checkpoint holds. Its JSON is Python's, which has infinity and NaN."""
+    """What a checkpoint holds. Its JSON is Python's, which has infinity and NaN.
+
+    In its file it bears its own SHA-256: without ``sha256``, as :func:`_content` writes it.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     step: int = Field(ge=0)
     experiment: str
     numbers: dict[str, dict[str, Any]]
@@ -121,8 +124,7 @@ def write_checkpoint(
 def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, oldest step first; without those that were set aside as damaged."""
     found = folder.iterdir() if folder.is_dir() else iter(())
-    steps = {path: int(match[1]) for path in found if (match := _NAME.fullmatch(path.name))}
-    return sorted(steps, key=lambda path: steps[path])
+    return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_step_of)
 
 
 def newest_sound(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
@@ -144,7 +146,9 @@ def newest_sound(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
 def read_checkpoint(path: Path) -> Checkpoint:
     """The checkpoint in a folder, after all its files have been read once. Raises Damaged."""
     try:
-        manifest = Manifest.model_validate(json.loads((path / MANIFEST).read_text(encoding="utf-8")))
+        manifest = _read_manifest(path / MANIFEST)
+        if _NAME.fullmatch(path.name) and manifest.step != _step_of(path):
+            raise Damaged(f"{MANIFEST} is of step {manifest.step}")
         arrays = {
             part: {name: _stored(path, name, entry) for name, entry in entries.items()}
             for part, entries in manifest.arrays.items()
@@ -158,7 +162,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except ValidationError as error:
         first = error.errors()[0]
         raise Damaged(f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(f"{MANIFEST} is no JSON: {error}") from error
     parts = dict.fromkeys([*manifest.numbers, *manifest.arrays])
     states = {part: {**manifest.numbers.get(part, {}), **arrays.get(part, {})} for part in parts}
@@ -192,9 +196,31 @@ def _fill(folder: Path, step: int, experiment: str, states: States, files: Mappi
         link_or_copy(source, folder / name)
         linked[name] = FileEntry(size=source.stat().st_size, sha256=sha256_of(folder / name))
     manifest = Manifest(step=step, experiment=experiment, numbers=numbers, arrays=arrays, files=linked)
-    (folder / MANIFEST).write_text(json.dumps(manifest.model_dump(), indent=1) + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(_sealed(manifest), encoding="utf-8")
     flush(folder / MANIFEST)
     flush(folder)
+
+
+def _sealed(manifest: Manifest) -> str:
+    """The text of a manifest's file."""
+    seal = hashlib.sha256(_content(manifest.model_dump()).encode()).hexdigest()
+    return _content({"sha256": seal, **manifest.model_dump()})
+
+
+def _content(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=1) + "\n"
+
+
+def _read_manifest(path: Path) -> Manifest:
+    """The manifest in a file, to whose every byte its SHA-256 holds. Raises Damaged, OSError or ValueError."""
+    text = path.read_bytes().decode()
+    value = json.loads(text)
+    if isinstance(value, dict):
+        value.pop("sha256", None)
+    manifest = Manifest.model_validate(value)
+    if text != _sealed(manifest):
+        raise Damaged(f"the content of {path.name} is not what was written (SHA-256)")
+    return manifest
 
 
 def _entries(states: States) -> Iterator[tuple[str, str, Any]]:
@@ -278,6 +304,10 @@ def _rename(path: Path, name: Path) -> Path:
         return path.rename(name)
     except OSError as error:
         raise not_written(name, error) from error
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _remove(path: Path) -> None:
