@@ -1,4 +1,4 @@
-"""Does every work once, for a tracer outside, and prints what the watcher inside has seen: python all_works.py FOLDER."""
+"""Does every work once, for a tracer outside, and prints what the watcher inside has seen. Argument: a folder."""
 
 from __future__ import annotations
 

@@ -82,6 +82,10 @@ def watching(act: Act) -> Iterator[None]:
             view, write = memoryview(data).cast("B"), super().write
             return int(told("write", str(self.name), lambda: write(view), lambda: write(view[: len(view) // 2])))
 
+        def truncate(self, size: int | None = None) -> int:
+            cut = super().truncate
+            return int(told("truncate", str(self.name), lambda: cut(size)))
+
     real_open, real_os_open = io.open, os.open
 
     def os_open(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
@@ -106,6 +110,8 @@ def watching(act: Act) -> Iterator[None]:
             return real_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
         raw = told("open", file, lambda: Raw(file, mode.replace("b", "").replace("t", ""), closefd, opener))
         paths[raw.fileno()] = os.fsdecode(file)
+        if buffering == 0:
+            return raw
         buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
         return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding, errors, newline)
 

@@ -17,7 +17,10 @@ Damage = tuple[str, Callable[[Path], None]]  # what is done to the checkpoint's 
 
 def cuts(file: str, size: int) -> Iterator[Damage]:
     for length in sorted({0, 1, size // 3, size // 2, size - 4096, size - 1} & set(range(size))):
-        yield f"{file} cut to {length} bytes", lambda folder, n=length: (folder / file).write_bytes(content(folder, file)[:n])
+        yield (
+            f"{file} cut to {length} bytes",
+            lambda folder, n=length: (folder / file).write_bytes(content(folder, file)[:n]),
+        )
 
 
 def flips(file: str, places: range) -> Iterator[Damage]:
@@ -43,7 +46,10 @@ def damages(folder: Path) -> list[Damage]:
         bits, file = 8 * path.stat().st_size, path.name
         step = 8 if file == "manifest.json" else max(bits // 40, 1)
         done += [*cuts(file, bits // 8), *flips(file, range(file == "manifest.json" and 1, bits, step))]
-        done += [*flips(file, range(bits - 1, bits)), (f"{file} missing", lambda folder, file=file: (folder / file).unlink())]
+        done += [
+            *flips(file, range(bits - 1, bits)),
+            (f"{file} missing", lambda folder, file=file: (folder / file).unlink()),
+        ]
         done += [(f"{file} a folder", lambda folder, file=file: make_folder_of(folder / file))]
     done.append(("nothing left", lambda folder: [path.unlink() for path in folder.iterdir()] and None))
     done.append(("the content of the one before", lambda folder: exchange(folder)))
@@ -76,7 +82,9 @@ def test_any_damage_is_named_and_set_aside_and_the_one_before_is_used(place: Pat
         assert len(said) == 1, what
         assert str(folder / "checkpoints" / NEWEST) in said[0], what
         assert f"set aside as {NEWEST}-damaged" in said[0], what
-        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"step-00000001", f"{NEWEST}-damaged"}, what
+        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"step-00000001", f"{NEWEST}-damaged"}, (
+            what
+        )
         judge_newest((1, VALUES[1]))(folder)
         shutil.rmtree(folder)
 

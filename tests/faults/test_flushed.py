@@ -1,4 +1,4 @@
-"""The order that a power cut asks for: content on the disk, then the name, then the folder, and only then the old goes."""
+"""The order that a power cut asks for: content on the disk, then the name, then the folder; only then the old goes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def test_a_name_is_on_the_disk_before_anything_old_is_removed_and_before_the_wor
     folder = fresh(work, place)
     points = record(lambda: work.run(folder))
     for number, point in enumerate(points):
-        is_new = point.operation == "mkdir" or (point.operation in RENAMES and not Path(point.path).name.startswith("."))
+        is_new = point.operation == "mkdir" or (
+            point.operation in RENAMES and not Path(point.path).name.startswith(".")
+        )
         if not is_new or any(part.startswith(".") for part in Path(point.path).relative_to(folder).parts):
             continue
         parent, later = Path(point.path).parent, points[number + 1 :]

@@ -14,10 +14,21 @@ from works import WORKS
 
 STRACE = shutil.which("strace")
 # Calls that change nothing that another process could see; any other call that names the folder must be in the list.
-ONLY_READ = {"access", "close", "fadvise64", "faccessat", "faccessat2", "fcntl", "fstat", "fstatfs", "getcwd", "getdents64"}
+ONLY_READ = {
+    "access",
+    "close",
+    "fadvise64",
+    "faccessat",
+    "faccessat2",
+    "fcntl",
+    "fstat",
+    "fstatfs",
+    "getcwd",
+    "getdents64",
+}
 ONLY_READ |= {"ioctl", "lseek", "lstat", "newfstatat", "pread64", "read", "readlink", "readlinkat", "stat", "statx"}
 NAMES = {"openat": "open", "pwrite64": "write", "unlinkat": "unlink", "linkat": "link", "renameat2": "rename"}
-NAMES |= {"fchmodat": "chmod", "mkdirat": "mkdir", "fdatasync": "fsync", "renameat": "rename"}
+NAMES |= {"fchmodat": "chmod", "mkdirat": "mkdir", "fdatasync": "fsync", "renameat": "rename", "ftruncate": "truncate"}
 SAME = {"replace": "rename", "remove": "unlink"}
 
 
@@ -51,8 +62,7 @@ def calls(trace: Path, number: int, folder: Path) -> list[tuple[str, str]]:
 def changed(operation: str, arguments: str) -> str:
     """The name of the file or folder: the last one quoted, or that of the first file descriptor."""
     quoted = re.findall(r'"([^"]*)"', arguments)
-    is_named = operation not in ("write", "fsync", "sendfile", "ftruncate", "fchmod")
-    path = quoted[-1] if is_named and quoted else re.findall(r"\d+<([^>]*)>", arguments)[0]
+    path = quoted[-1] if operation != "write" and quoted else re.findall(r"\d+<([^>]*)>", arguments)[0]
     return Path(path).name
 
 

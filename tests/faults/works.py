@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import h5py
 import numpy as np
 
-from imgclf.errors import WorkFailed
 from imgclf.recording import _put_back_best
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.checkpoints import Checkpoint, newest_sound, write_checkpoint
 from imgclf.runs.files import remove_unfinished, replacing_folder, write_whole
 from imgclf.runs.folder import RunFolder
+from imgclf.runs.weights import save_weights
 
 Tree = Mapping[str, bytes | None]  # what lies in a folder, by its path; None for a folder
 VALUES = {1: 0.5, 2: -1.25, 3: 3.0}
@@ -40,7 +41,7 @@ class Work:
     """``prepare`` a folder, then ``run``; ``recover`` is what the program does before it goes on after a crash.
 
     ``between`` are trees that may also be seen in the middle, from those before and after. ``judge`` raises where what
-    is loaded from the folder is not right. ``survives``: an error in it need not end it, if the work is done.
+    is loaded from the folder is not right.
     """
 
     name: str
@@ -174,7 +175,9 @@ def judge_metrics(folder: Path) -> None:
 
 
 def save_two_arrays(folder: Path) -> None:
-    save_arrays(folder / "preprocessing.npz", {"mean": np.ones((40, 40), np.float32), "deviation": np.ones(3, np.float32)})
+    save_arrays(
+        folder / "preprocessing.npz", {"mean": np.ones((40, 40), np.float32), "deviation": np.ones(3, np.float32)}
+    )
 
 
 def judge_arrays(folder: Path) -> None:
@@ -183,6 +186,34 @@ def judge_arrays(folder: Path) -> None:
         with np.load(path) as found:
             assert {name: found[name].shape for name in found} == {"mean": (40, 40), "deviation": (3,)}
             assert all((found[name] == 1).all() for name in found)
+
+
+class Network:
+    """Writes its weights into the file that it is given, as Keras does: by h5py."""
+
+    def save_weights(self, file: Any, overwrite: bool) -> None:
+        assert overwrite
+        with h5py.File(file, "w") as weights:
+            for name, size in (("conv2d", 400), ("dense", 20_000)):
+                weights[f"layers/{name}/vars/0"] = np.ones(size, np.float32)
+                weights[f"layers/{name}/vars"].attrs["name"] = name
+
+
+def save_network(folder: Path) -> None:
+    save_weights(Network(), folder / "weights" / "last.weights.h5")  # type: ignore[arg-type]
+
+
+def old_weights(folder: Path) -> None:
+    (folder / "weights").mkdir()
+    (folder / "weights" / "last.weights.h5").write_bytes(b"old")
+
+
+def judge_weights(folder: Path) -> None:
+    path = folder / "weights" / "last.weights.h5"
+    if path.read_bytes() != b"old":
+        with h5py.File(path) as weights:
+            assert weights["layers/dense/vars/0"][()].tolist() == [1] * 20_000
+            assert weights["layers/conv2d/vars"].attrs["name"] == "conv2d"
 
 
 def prepare_put_back(folder: Path) -> None:
@@ -259,7 +290,11 @@ WORKS = (
     ),
     Work("setting aside", prepare_damaged, find, nothing, judge_found, tidied, tells=("step-00000002",)),
     Work(
-        "a text", partial(old_text, _TEXT), partial(write_text, _TEXT), remove_unfinished, partial(judge_text, _TEXT),
+        "a text",
+        partial(old_text, _TEXT),
+        partial(write_text, _TEXT),
+        remove_unfinished,
+        partial(judge_text, _TEXT),
         tells=("report.json",),
     ),
     Work(
@@ -287,9 +322,14 @@ WORKS = (
         tells=("metrics.csv",),
     ),
     Work("arrays", nothing, save_two_arrays, remove_unfinished, judge_arrays, tells=("preprocessing.npz",)),
+    Work("weights", old_weights, save_network, remove_unfinished, judge_weights, tells=("last.weights.h5",)),
     Work(
-        "best weights put back", prepare_put_back, put_back, remove_unfinished, judge_put_back, tells=("best.weights.h5",)
+        "best weights put back",
+        prepare_put_back,
+        put_back,
+        remove_unfinished,
+        judge_put_back,
+        tells=("best.weights.h5",),
     ),
     Work("an exported folder", nothing, write_folder, remove_unfinished, judge_folder, tells=("model",)),
 )
-FAILED = WorkFailed

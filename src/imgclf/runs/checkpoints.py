@@ -55,7 +55,7 @@ class ArrayEntry(FileEntry):
 class Manifest(BaseModel):
     """What a checkpoint holds. Its JSON is Python's, which has infinity and NaN.
 
-    In its file it bears its own SHA-256: without ``sha256``, as :func:`_content` writes it.
+    Its file also bears the SHA-256 of the text that :func:`_content` makes of all else.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -147,7 +147,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """The checkpoint in a folder, after all its files have been read once. Raises Damaged."""
     try:
         manifest = _read_manifest(path / MANIFEST)
-        if _NAME.fullmatch(path.name) and manifest.step != _step_of(path):
+        if manifest.step != _step_of(path):
             raise Damaged(f"{MANIFEST} is of step {manifest.step}")
         arrays = {
             part: {name: _stored(path, name, entry) for name, entry in entries.items()}

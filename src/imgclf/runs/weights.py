@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.files import replacing
 from imgclf.runs.hdf5 import SHOWN, inside, place_problems, settle_normalization
+from imgclf.runs.patient import PatientFile
 from imgclf.texts import few
 
 if TYPE_CHECKING:
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the model's weights as Keras does, whole or not at all."""
-    with replacing(path) as temporary:
-        model.save_weights(temporary, overwrite=True)
+    """Write the model's weights as Keras does, whole or not at all. Raises WorkFailed where the system refuses."""
+    with replacing(path) as temporary, closing(PatientFile(temporary)) as file:
+        model.save_weights(file, overwrite=True)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
