@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.errors import printable
 from imgclf.interruption import Interruption
 from imgclf.reporting.tensorboard import TensorboardLog, projector_files
 from imgclf.runs.checkpoints import Checkpoint, link_or_copy, write_checkpoint
@@ -61,8 +60,7 @@ class Recorder:
     def say(self, text: str) -> None:
         """A line for the screen and for log.txt."""
         self._screen.say(text)
-        with self._run.log.open("a", encoding="utf-8") as log:
-            log.write(printable(text) + "\n")
+        self._run.write_log(text)
 
     def draw_graph(self, model: keras.Model) -> None:
         """Write the network's graph for TensorBoard; after training, since tracing it takes memory."""

@@ -11,7 +11,7 @@ from imgclf.errors import ImgclfError
 from imgclf.experiment.differences import ABSENT, Difference, forbidden_changes, is_longer, lasting_digest
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
-from imgclf.runs.checkpoints import Checkpoint, newest_sound
+from imgclf.runs.checkpoints import DAMAGED, Checkpoint, newest_sound
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.provenance import provenance
 from imgclf.training.devices import DeviceChoice
@@ -43,6 +43,12 @@ def newest_checkpoint(run: RunFolder, experiment: Experiment, say: Callable[[str
     if found is None:
         if finished:
             raise ImgclfError(f"{run.path}: has no checkpoint, and can't become longer without one")
+        if any(run.checkpoints.glob(DAMAGED)):
+            raise ImgclfError(
+                f"{run.checkpoints}: all checkpoints are damaged; to begin anew would remove what the run has measured "
+                "and its best weights",
+                hint=f"a new run from the start: imgclf train {run.experiment}",
+            )
         return None
     if found.experiment != (digest := lasting_digest(experiment)):
         raise ImgclfError(f"{found.path}: must be of the experiment {digest}, the run's; it is of {found.experiment}")

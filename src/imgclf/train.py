@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ from imgclf.recording import Recorder
 from imgclf.resuming import changed_versions, check_same_data, continued, newest_checkpoint
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.checkpoints import Checkpoint
+from imgclf.runs.files import remove_unfinished
 from imgclf.runs.find import find_unfinished
 from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.process import sole_trainer
@@ -160,7 +161,13 @@ def _run_to_resume(
 def _resumed(run: RunFolder, experiment: Experiment, splits: Splits, screen: Screen) -> Checkpoint | None:
     """What the run goes on from; None where it begins anew."""
     check_same_data(run, splits)
-    return newest_checkpoint(run, experiment, screen.say)
+    remove_unfinished(run.path)
+
+    def say(text: str) -> None:
+        screen.say(text)
+        run.write_log(text)
+
+    return newest_checkpoint(run, experiment, say)
 
 
 def _say_resumption(run: RunFolder, experiment: Experiment, resumed: Checkpoint | None, recorder: Recorder) -> None:
@@ -259,8 +266,10 @@ def _recorded(run: RunFolder, recorder: Recorder, started: float, data_dir: str 
             recorder.say(f"go on with: {shlex.join(['imgclf', 'train', '--resume', str(run.path), *data])}")
         raise
     finally:
+        # Where the disk is full, the reason that ended the run is told, and not that its end could not be recorded.
+        with suppress(*(() if status == "finished" else (WorkFailed,))):
+            run.update(status=status, ended=now(), seconds=round(before + time.monotonic() - started, 2))
         recorder.close()
-        run.update(status=status, ended=now(), seconds=round(before + time.monotonic() - started, 2))
 
 
 def _fit_preprocessing(

@@ -48,8 +48,13 @@ class Terminal:
 
     def log_to(self, path: Path) -> None:
         """From here on, what libraries print past Python goes to this file, with what they printed before."""
-        if self._native:
-            self._native.move_to(path)
+        from imgclf.runs.files import not_written
+
+        try:
+            if self._native:
+                self._native.move_to(path)
+        except OSError as error:
+            raise not_written(path, error) from error
 
     @contextmanager
     def working(self, debug: bool, *, tensorflow: bool = True) -> Iterator[Terminal]:

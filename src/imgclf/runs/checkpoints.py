@@ -26,6 +26,7 @@ FileName = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.]*$")]
 States = Mapping[str, Mapping[str, Any]]  # by part, by name: an array, or what JSON holds
 Tell = Callable[[int, int], None]  # arrays written, of how many
 
+DAMAGED = "step-*-damaged*"  # the names of those that were set aside
 REPLACED = "-replaced"  # the end of a hidden name
 
 _NAME = re.compile(r"step-[0-9]{8,}")

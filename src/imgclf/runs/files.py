@@ -114,6 +114,15 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def append(path: Path, text: str) -> None:
+    """Add to a file that grows, where a part of ``text`` does no harm. Raises WorkFailed where the system refuses."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, as far as they are missing, and wait until they are on the disk."""
     missing = list(takewhile(lambda folder: not folder.exists(), (path, *path.parents)))

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from imgclf.errors import ImgclfError
-from imgclf.runs.files import write_json, write_whole
+from imgclf.errors import ImgclfError, printable
+from imgclf.runs.files import append, flush, write_json, write_whole
 from imgclf.texts import csv_text
 
 Status = Literal["running", "finished", "interrupted", "failed"]
@@ -96,6 +96,10 @@ class RunFolder:
         before = self.record() if self.record_file.exists() else {}
         write_json(self.record_file, before | changes)
 
+    def write_log(self, line: str) -> None:
+        """Add a line to log.txt."""
+        append(self.log, printable(line) + "\n")
+
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Write metrics.csv: a row a measurement; empty where there was nothing to measure."""
         text = io.StringIO()
@@ -163,6 +167,7 @@ def new_folder(runs_dir: Path, name: str, ending: str) -> Path:
         path = runs_dir / (stem if number == 1 else f"{stem}-{number}")
         try:
             path.mkdir(parents=True)
+            flush(path.parent)
         except FileExistsError:
             if runs_dir.is_dir():
                 continue

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import ImgclfError
+from imgclf.runs.files import not_written
 from imgclf.runs.folder import RunFolder
 
 DIED = "died"  # for the user: the record says running, and the process is gone
@@ -38,7 +39,10 @@ def status_of(record: dict[str, Any]) -> str:
 
 @contextmanager
 def sole_trainer(run: RunFolder) -> Iterator[None]:
-    """Hold the right to train this run. Raises ImgclfError, naming the process that has it."""
+    """Hold the right to train this run, whose record names this process from here on.
+
+    Raises ImgclfError, naming the process that has it, and WorkFailed where the folder can't be written to.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(run.path / "train.lock")
@@ -50,7 +54,11 @@ def sole_trainer(run: RunFolder) -> Iterator[None]:
             f"{run.path}: is being trained by process {process.get('pid', 'unknown')} on {process.get('host', '?')}",
             hint="wait for it, or end it first: kill -INT has it write a checkpoint",
         ) from error
+    except OSError as error:
+        raise not_written(run.path / "train.lock", error) from error
     try:
+        if run.record_file.exists():
+            run.update(process=this_process())
         yield
     finally:
         lock.release()
