@@ -116,12 +116,13 @@ def _group_summary(group: Group) -> dict[str, Any]:
 
 
 def _seconds(record: dict[str, Any]) -> float | None:
-    """How long a group took from start to end; None before it has ended."""
+    """How long a group took from start to end; None before it has ended, and where the clock was set back meanwhile."""
     from imgclf.runs.find import seconds_since_1970
 
     if not record.get("ended"):
         return None
-    return seconds_since_1970(record["ended"]) - seconds_since_1970(record.get("started"))
+    seconds = seconds_since_1970(record["ended"]) - seconds_since_1970(record.get("started"))
+    return seconds if seconds >= 0 else None
 
 
 def _mean_accuracy(record: dict[str, Any]) -> float | None:
