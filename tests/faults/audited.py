@@ -1,4 +1,4 @@
-"""Runs `imgclf` with every file noted that Python opens for writing, renames or links. Arguments: a file, imgclf's own."""
+"""Runs `imgclf` and notes what Python opens for writing, renames or links. Arguments: a file for it, imgclf's own."""
 
 from __future__ import annotations
 

@@ -100,6 +100,21 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(peaceful: Any,
     assert scalar_steps(cut_off) == [40, 80, 120]
 
 
+def test_where_all_checkpoints_are_damaged_the_run_is_left_as_it_is(imgclf: Any, cut_off: Path) -> None:
+    kept = {name: (cut_off / name).read_bytes() for name in ("metrics.csv", "weights/best.weights.h5")}
+    for arrays in (cut_off / "checkpoints").glob("*/arrays.bin"):
+        arrays.write_bytes(b"")
+    (cut_off / ".abcdefgh.metrics.csv").write_text("what a killed process left")
+    for _ in range(2):
+        answer = imgclf("train", "--resume", cut_off)
+        assert answer.status == 2
+        assert "all checkpoints are damaged" in answer.err
+        assert f"hint: a new run from the start: imgclf train {cut_off / 'experiment.yaml'}" in answer.err
+        assert {name: (cut_off / name).read_bytes() for name in kept} == kept
+    assert said(cut_off).count("is damaged and not used") == 2
+    assert not (cut_off / ".abcdefgh.metrics.csv").exists()
+
+
 def test_a_run_without_checkpoints_begins_anew(peaceful: Any, cut_off: Path) -> None:
     shutil.rmtree(cut_off / "checkpoints")
     resumed = imgclf.train(resume=cut_off).run
