@@ -124,6 +124,11 @@ def watching(act: Act) -> Iterator[None]:
         yield
 
 
+def can_be_refused(point: Point, error: int) -> bool:
+    """Whether the system answers this operation with this ``errno``: a full disk refuses only what takes space."""
+    return error != errno.ENOSPC or point.operation in TAKES_SPACE
+
+
 def record(work: Callable[[], Any]) -> list[Point]:
     """Do the work, and list its operations, without those that failed and so changed nothing."""
     points: list[Point] = []
@@ -179,7 +184,7 @@ def failing(number: int, error: int, *, lasting: bool) -> Iterator[None]:
 
     def act(call: Call) -> Any:
         fails = call.point.number == number or (lasting and call.point.number > number)
-        if not fails or (of_space and call.point.operation not in TAKES_SPACE):
+        if not fails or not can_be_refused(call.point, error):
             return call.run()
         if call.half is not None and of_space and call.point.number == number:
             call.half()
