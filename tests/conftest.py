@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from imgclf.cli import main
+
+# The same examples in every run, and no files of the library beside the tests. To look for more than they find:
+# pytest --hypothesis-profile=search tests/experiment/test_properties.py
+set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "imgclf-hypothesis")
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=100)
+hypothesis.settings.register_profile("search", database=None, deadline=None, max_examples=3000)
+hypothesis.settings.load_profile("same")
 
 
 @dataclass(frozen=True)
