@@ -36,7 +36,7 @@ TARGET = Target("label", _CLASSES)
 class Cifar10(DatasetSettings):
     """CIFAR-10: 50,000 photographs to train on and 10,000 to test on, uint8 (32, 32, 3)."""
 
-    publication: ClassVar = CIFAR10
+    publication: ClassVar[CifarDataset] = CIFAR10
     name: Literal["cifar10"] = Field(description="CIFAR-10, photographs: 32 x 32 pixels, red-green-blue, 10 classes.")
 
     def known_shape(self) -> ImageShape:

@@ -158,7 +158,7 @@ TARGETS = {"fine": Target("label", FINE), "coarse": Target("label", COARSE)}
 class Cifar100(DatasetSettings):
     """CIFAR-100: 50,000 photographs to train on and 10,000 to test on, uint8 (32, 32, 3)."""
 
-    publication: ClassVar = CIFAR100
+    publication: ClassVar[CifarDataset] = CIFAR100
     name: Literal["cifar100"] = Field(description="CIFAR-100, photographs: 32 x 32 pixels, red-green-blue.")
     labels: Literal["fine", "coarse"] = Field("fine", description="`fine`: 100 classes; `coarse`: the 20 above them.")
 

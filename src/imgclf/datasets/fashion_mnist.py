@@ -47,7 +47,7 @@ FASHION_MNIST = IdxDataset(
 class FashionMnist(DatasetSettings):
     """Fashion-MNIST: 60,000 images to train on and 10,000 to test on, uint8 (28, 28, 1), light clothes on black."""
 
-    publication: ClassVar = FASHION_MNIST
+    publication: ClassVar[IdxDataset] = FASHION_MNIST
     name: Literal["fashion_mnist"] = Field(
         description="Fashion-MNIST, pictures of clothes: 28 x 28 pixels, one channel, 10 classes."
     )

@@ -34,7 +34,7 @@ MNIST = IdxDataset(
 class Mnist(DatasetSettings):
     """MNIST: 60,000 images to train on and 10,000 to test on, uint8 (28, 28, 1), white digits on black."""
 
-    publication: ClassVar = MNIST
+    publication: ClassVar[IdxDataset] = MNIST
     name: Literal["mnist"] = Field(description="MNIST, handwritten digits: 28 x 28 pixels, one channel, 10 classes.")
 
     def known_shape(self) -> ImageShape:

@@ -40,7 +40,7 @@ class QuickDrawBitmaps:
 class QuickDraw(DatasetSettings):
     """A folder of Quick Draw's bitmaps, uint8 (28, 28, 1), white ink on black: memory-mapped, never copied whole."""
 
-    publication: ClassVar = QuickDrawBitmaps()
+    publication: ClassVar[QuickDrawBitmaps] = QuickDrawBitmaps()
     name: Literal["quickdraw"] = Field(
         description="Quick Draw: a folder of `CLASS.npy` or `full_numpy_bitmap_CLASS.npy`, drawings of 28 x 28 pixels."
     )
