@@ -123,3 +123,27 @@ def test_a_flipped_byte_never_passes_and_raises_nothing_else(tmp_path: Path) -> 
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         with pytest.raises(ImgclfError, match=r"preprocessing\.npz: "):
             load_arrays(path, SHAPES, sha256)
+
+
+def test_a_header_that_ends_in_a_bracket_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "preprocessing.npz"
+    save_arrays(path, ARRAYS)
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content.replace(b")", b" "))
+    with pytest.raises(ImgclfError, match=r"preprocessing\.npz: mean\.npy: not a numpy array"):
+        load(path)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "preprocessing.npz"
+    save_arrays(path, ARRAYS)
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    content[entry + 9] = 8  # the name is said to be UTF-8
+    content[entry + 46] = 0xAA
+    path.write_bytes(content)
+    with pytest.raises(ImgclfError, match=r"not an \.npz file, or damaged"):
+        load(path)

@@ -11,8 +11,6 @@ import io
 import logging
 import os
 import stat
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from imgclf.errors import ImgclfError
 from imgclf.images.fit import WHITE, ImageFit, fit_image
 from imgclf.images.jpeg import MOST_BYTES, decode_sound_jpeg, plain_jpeg
+from imgclf.images.quiet import without_warnings
 from imgclf.images.resize import to_channels
 from imgclf.images.signature import file_format, looks_like
 from imgclf.images.upright import GREY_MODES, UnsupportedPixelsError, is_turned, upright_pixels
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
 
 PIXEL_LIMIT = 64_000_000
 ORIENTATION_TAG = 0x0112  # EXIF 2.3, section 4.6.4
-
-# Pillow warns of broken metadata that the pixels do not depend on. Python keeps its warning filters for the whole
-# process, so one thread at a time may set them aside.
-_WARNINGS_LOCK = threading.Lock()
 
 # What it logs of a damaged TIFF, it also raises; without a handler, Python would print it.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -180,8 +175,7 @@ def _read_header(path: Path, stream: BinaryIO, pixel_limit: int) -> ImageFile:
         raise UnreadableImage(path, "an AVIF image, which this Pillow does not read: version 11.3 or newer does")
     stream.seek(0)
     try:
-        with _WARNINGS_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             image = _image_class(format_name)(stream)
     except Exception as error:  # as in ``read_picture``
         reason = f"starts like a {format_name} file, but is truncated or damaged: {_in_one_line(error)}"
@@ -239,8 +233,7 @@ def _orientation(image: ImageFile) -> int:
     try:
         if image.format == "PNG" and "exif" not in image.info and (exif := late_exif(image)):
             image.info["exif"] = exif
-        with _WARNINGS_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             # Asked of a PNG itself, it would decode the pixels. A TIFF keeps the answer, and won't warn of it later.
             orientation = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)
     except Exception:  # Metadata may be rubbish in a dozen ways; the pixels do not depend on it.

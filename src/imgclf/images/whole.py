@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from imgclf.images.quiet import without_warnings
+
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
@@ -78,7 +80,8 @@ def check_end(image: ImageFile, stream: BinaryIO) -> None:
     content = stream.read()
     end = content.rfind(JPEG_END)
     filled = content[:end] + JPEG_FILLER + content[end:]
-    pictures = [type(image)(io.BytesIO(jpeg)) for jpeg in (content, filled)]
+    with without_warnings():
+        pictures = [type(image)(io.BytesIO(jpeg)) for jpeg in (content, filled)]
     if end > 0 and pictures[0].tobytes() != pictures[1].tobytes():
         raise EOFError("pixels are missing before its end")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from imgclf.errors import ImgclfError
 from imgclf.runs.files import replacing, sha256_of
 
 _HEADER_BYTES = 2**16  # more than any header of the format's version 1 has
+
+# What zipfile raises for a damaged archive beside OSError; the last for a name that is no text.
+_ZIP_ERRORS = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, struct.error, UnicodeDecodeError)
 
 Shape = tuple[int, ...]
 
@@ -40,7 +44,7 @@ def load_arrays(path: Path, shapes: Mapping[str, Shape], sha256: str | None) -> 
         raise ImgclfError(
             f"{path}: no such file, and the run's preprocessing needs it", hint="copy the run's folder as a whole"
         ) from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except _ZIP_ERRORS as error:
         raise ImgclfError(f"{path}: not an .npz file, or damaged: {error}") from error
     except OSError as error:
         raise ImgclfError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -66,8 +70,9 @@ def _read(path: Path, member: zipfile.ZipInfo, archive: zipfile.ZipFile, shape: 
         if np.lib.format.read_magic(stream) != (1, 0):
             raise ValueError("a version of the format that no array of numbers needs")
         found, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    except ValueError as error:
-        raise ImgclfError(f"{path}: {member.filename}: not a numpy array: {error}") from error
+    except Exception as error:  # numpy has Python parse the header: a damaged one raises a dozen types
+        words = " ".join(str(error).split())
+        raise ImgclfError(f"{path}: {member.filename}: not a numpy array: {words}") from error
     if dtype != np.float32 or fortran or found != shape:
         order = " in Fortran order" if fortran else ""
         raise _not_the_array(path, member, shape, f"{dtype} {found}{order}")

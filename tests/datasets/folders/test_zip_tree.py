@@ -120,3 +120,21 @@ def test_a_refused_archive_is_closed(tmp_path: Path, image: bytes) -> None:
         zip_tree(path)
     assert len(list(Path("/dev/fd").iterdir())) == before
     assert caught.value is not None  # whose traceback would keep the archive open
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 0xFF), (9, 0x08)])  # a later version of zip; a name in UTF-8
+def test_an_archive_that_python_cannot_read_is_refused(tmp_path: Path, image: bytes, place: int, value: int) -> None:
+    path = pack(tmp_path / "pets.zip", {"\u00e4.0.png": image})
+    content = bytearray(path.read_bytes().replace("\u00e4".encode(), b"\xaa\xaa"))
+    content[content.index(b"PK\x01\x02") + place] = value
+    path.write_bytes(content)
+    with pytest.raises(ImgclfError, match=r"pets\.zip: cannot be read as a zip archive"):
+        zip_tree(path)
+
+
+def test_a_member_whose_own_name_is_no_text_is_unreadable(tmp_path: Path, image: bytes) -> None:
+    path = pack(tmp_path / "pets.zip", {"\u00e4.0.png": image})
+    path.write_bytes(path.read_bytes().replace("\u00e4".encode(), b"\xaa\xaa", 1))
+    (file,) = zip_tree(path).images
+    with pytest.raises(UnreadableImage, match="damaged in the archive"):
+        file.content()

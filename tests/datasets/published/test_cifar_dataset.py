@@ -16,6 +16,8 @@ from imgclf.datasets.base import DataPlaces, Splits
 from imgclf.datasets.cifar10 import CIFAR10, TARGET, Cifar10
 from imgclf.datasets.cifar100 import CIFAR100, COARSE, FINE, TARGETS, Cifar100
 from imgclf.datasets.published.cifar_dataset import load_cifar
+from imgclf.datasets.published.cifar_files import look_at
+from imgclf.datasets.published.whereabouts import Miss
 from imgclf.errors import ImgclfError
 
 NUMBERS = np.random.default_rng(1)
@@ -199,3 +201,12 @@ def test_the_settings_know_shape_and_classes_before_any_file_is_read() -> None:
     assert Cifar10(name="cifar10").known_shape() == (32, 32, 3)
     (target,) = Cifar100(name="cifar100", labels="coarse").known_targets()
     assert len(target.class_names) == 20
+
+
+@pytest.mark.parametrize("header", [b"\x1f\x8b\x08", b"\x1f\x8b\x08\xff\xff\x00\x00\x00\x00\x40"])
+def test_an_archive_cut_in_the_header_of_its_compression_is_told(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "cifar-10-python.tar.gz"
+    path.write_bytes(header)
+    found = look_at(path, CIFAR10)
+    assert isinstance(found, Miss)
+    assert found.problem == "not a .tar.gz archive, or damaged: the header of its compression is cut short"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,33 @@ def test_damage_is_named(tmp_path: Path) -> None:
         read_member(path, "x_train", dimensions=3)
 
 
+def with_strange_names(content: bytes) -> bytes:
+    """A zip archive whose names are said to be UTF-8 and are not, in its entries and before its files."""
+    for signature, flags in ((b"PK\x01\x02", 9), (b"PK\x03\x04", 7)):
+        start = content.index(signature)
+        content = content[:start] + content[start:].replace(b"x_train", b"x_tr\xaain", 1)
+        content = content[: start + flags] + b"\x08" + content[start + flags + 1 :]
+    return content
+
+
+def of_a_later_zip(content: bytes) -> bytes:
+    """A zip archive that asks for version 25.5 of the format."""
+    return content.replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff").replace(
+        b"PK\x01\x02\x2d\x03\x2d", b"PK\x01\x02\x2d\x03\xff"
+    )
+
+
+@pytest.mark.parametrize("damage", [with_strange_names, of_a_later_zip])
+def test_archives_that_python_cannot_read_are_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=IMAGES)
+    content = damage(path.read_bytes())
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(ImgclfError, match=r"mnist\.npz: not an \.npz file, or damaged"):
+        read_member(path, "x_train", dimensions=3)
+
+
 def npy_header(shape: str) -> bytes:
     text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
@@ -120,3 +148,37 @@ def test_negative_sides_are_refused(tmp_path: Path) -> None:
         file.write(bytes(2 * 784))
     with pytest.raises(ImgclfError, match=r"cat.npy: not a numpy array: its header declares the shape \(-2, -784\)"):
         map_npy(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (7", "EOF in multi-line statement"),
+        ("{[]: 1}", ""),
+        ("-" * 9000 + "1", ""),
+    ],
+)
+def test_headers_that_pythons_parser_cannot_read_are_refused_in_one_line(
+    tmp_path: Path, header: str, problem: str
+) -> None:
+    path = tmp_path / "cat.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n")
+    with pytest.raises(ImgclfError, match=f"cat.npy: not a numpy array: .*{problem}") as refused:
+        map_npy(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_header_of_python_2_is_read_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "cat.npy"
+    np.save(path, IMAGES)
+    path.write_bytes(path.read_bytes().replace(b"(30, 5, 7), }   ", b"(30L, 5L, 7L), }"))
+    assert b"30L" in path.read_bytes()
+    assert np.array_equal(map_npy(path), IMAGES)  # a warning would be an error here
+
+
+def test_a_header_of_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "mnist.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x_train.npy", b"\x93NUMPY\x02\x00" + (2**31).to_bytes(4, "little") + bytes(2**20))
+    with pytest.raises(ImgclfError, match="x_train: not a numpy array: a header of 2,147,483,648 bytes"):
+        read_member(path, "x_train", dimensions=3)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from imgclf.datasets.folders.file_tree import ImageFile, PassedOver, Tree, in_order, name_key
+from imgclf.datasets.stored.strict import ZIP_ERRORS
 from imgclf.errors import ImgclfError
 from imgclf.images.decode import UnreadableImage
 from imgclf.images.signature import file_format
@@ -43,7 +44,7 @@ class ZipContainer:
         try:
             with self.lock, self.archive.open(member) as stream:
                 return stream.read(MEMBER_LIMIT_BYTES)
-        except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, zlib.error, *ZIP_ERRORS) as error:
             raise UnreadableImage(file.path, f"damaged in the archive: {error}") from error
 
 
@@ -55,7 +56,7 @@ def zip_tree(path: Path) -> Tree:
     """
     try:
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
+    except (OSError, ValueError, *ZIP_ERRORS) as error:
         raise ImgclfError(
             f"{path}: cannot be read as a zip archive: {error}", hint="is its download complete?"
         ) from error
@@ -111,5 +112,5 @@ def _starts_as_image(member: zipfile.ZipInfo, container: ZipContainer) -> bool:
     try:
         with container.archive.open(member) as stream:
             return file_format(stream.read(START_BYTES)) is not None
-    except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+    except (OSError, EOFError, zlib.error, *ZIP_ERRORS):
         return False

@@ -99,10 +99,16 @@ class _Archive:
     @contextmanager
     def _open(self) -> Iterator[tarfile.TarFile]:
         try:
-            with named_errors(self.path), tarfile.open(self.path, "r|gz", tarinfo=_NarrowHeader) as archive:
+            with named_errors(self.path), self._opened() as archive:
                 yield archive
         except tarfile.TarError as error:
             raise ImgclfError(f"{self.path}: not a .tar.gz archive, or damaged: {error}", hint=GET_AGAIN) from error
+
+    def _opened(self) -> tarfile.TarFile:
+        try:
+            return tarfile.open(self.path, "r|gz", tarinfo=_NarrowHeader)
+        except TypeError as error:  # what tarfile raises where the header of gzip is cut short
+            raise tarfile.ReadError("the header of its compression is cut short") from error
 
 
 class _NarrowHeader(tarfile.TarInfo):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,15 +58,9 @@ def read_npy_header(stream: io.BufferedIOBase, where: str, kinds: str = "buif") 
     Raises ImgclfError for other types than those of numpy's ``kinds`` (numbers by default), and for Fortran order.
     """
     try:
-        version = np.lib.format.read_magic(stream)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"version {version} of the format, which no array of numbers needs")
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream, max_header_size=_MAX_HEADER_BYTES)
-        if any(side < 0 for side in shape):
-            raise ValueError(f"its header declares the shape {shape}")
+        shape, fortran, dtype = read_array_header(stream)
     except ValueError as error:
-        raise ImgclfError(f"{where}: not a numpy array: {str(error).splitlines()[0]}", hint=GET_AGAIN) from error
+        raise ImgclfError(f"{where}: not a numpy array: {error}", hint=GET_AGAIN) from error
     if dtype.kind not in kinds or (fortran and len(shape) > 1):
         raise ImgclfError(
             f"{where}: must hold {'numbers' if 'f' in kinds else 'texts'} in C order; got {dtype}"
@@ -73,3 +68,34 @@ def read_npy_header(stream: io.BufferedIOBase, where: str, kinds: str = "buif") 
             hint="numpy.ascontiguousarray(array) puts an array into C order." if fortran else GET_AGAIN,
         )
     return NpyHeader(tuple(shape), dtype, stream.tell())
+
+
+def read_array_header(stream: io.BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran order, and type that the header at the start of the stream declares.
+
+    Raises ValueError, in one line, for anything but such a header, and what reading from the stream raises.
+    """
+    version = np.lib.format.read_magic(stream)
+    if version not in _VERSIONS:
+        raise ValueError(f"version {version} of the format, which no array of numbers needs")
+    length_bytes, parse = _VERSIONS[version]
+    start = stream.read(length_bytes)
+    length = int.from_bytes(start, "little")
+    if length > _MAX_HEADER_BYTES:
+        raise ValueError(f"a header of {length:,} bytes")
+    header = io.BytesIO(start + stream.read(length))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy warns of headers that Python 2 wrote
+            shape, fortran, dtype = parse(header)
+    except Exception as error:  # numpy has Python parse the header: a damaged one raises a dozen types
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+    if any(not 0 <= side < 2**63 for side in shape):
+        raise ValueError(f"its header declares the shape {shape}")
+    return shape, fortran, dtype
+
+
+_VERSIONS = {
+    (1, 0): (2, np.lib.format.read_array_header_1_0),
+    (2, 0): (4, np.lib.format.read_array_header_2_0),
+}

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.datasets.stored.strict import GET_AGAIN, most_unpacked, named_errors, read_declared
+from imgclf.datasets.stored.npy import read_array_header
+from imgclf.datasets.stored.strict import GET_AGAIN, ZIP_ERRORS, most_unpacked, named_errors, read_declared
 from imgclf.errors import ImgclfError
 
 
@@ -43,7 +44,7 @@ def open_member(path: Path, name: str) -> Iterator[tuple[io.BufferedIOBase, zipf
             with archive.open(member) as stream:
                 assert isinstance(stream, zipfile.ZipExtFile)
                 yield stream, member, min(member.file_size, most_unpacked(member.compress_size))
-    except zipfile.BadZipFile as error:
+    except ZIP_ERRORS as error:
         raise ImgclfError(f"{path}: not an .npz file, or damaged: {error}", hint=GET_AGAIN) from error
 
 
@@ -59,9 +60,7 @@ def _check_packing(path: Path, member: zipfile.ZipInfo) -> None:
 
 def _read_header(stream: io.BufferedIOBase, path: Path, name: str, dimensions: int) -> tuple[int, ...]:
     try:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError("a version of the format that no array of bytes needs")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        shape, fortran, dtype = read_array_header(stream)
     except ValueError as error:
         raise ImgclfError(f"{path}: {name}: not a numpy array: {error}", hint=GET_AGAIN) from error
     if dtype != np.uint8 or fortran or len(shape) != dimensions:

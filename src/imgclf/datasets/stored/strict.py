@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,9 @@ DEFLATE_RATIO = (
 GET_AGAIN = (
     "Get the file again from where it came. Where all files of that place are removed, they are downloaded anew."
 )
+
+# What zipfile raises for a damaged archive beside the errors of reading; the last for a name that is no text.
+ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error, UnicodeDecodeError)
 
 UNPACKED_BYTES = 2**28  # what compressed data may become whatever their own size
 UNPACKED_RATIO = 50  # of larger data: the images of MNIST become 5 times as large
