@@ -265,6 +265,7 @@ value_texts = st.one_of(
 
 
 @example(config="lenet_mnist", overrides=[" "])
+@example(config="lenet_mnist", overrides=["", " 0"])
 @given(
     config=st.sampled_from(sorted(TEXTS)),
     overrides=st.lists(

@@ -73,7 +73,8 @@ NO_OVERRIDES = Overrides()
 
 def _parse_change(argument: str) -> Change:
     shortened = argument if len(argument) <= 80 else argument[:76] + " ..."
-    where = f"--set {printable(shortened) if shortened.strip() else shown(shortened)}"
+    is_plain = shortened[:1] not in ("", " ")
+    where = f"--set {printable(shortened) if is_plain else shown(shortened)}"
     key, equals, text = argument.partition("=")
     if not equals or not key:
         raise ExperimentError([Problem(where, "", "expected KEY=VALUE, for example training.epochs=3")])
