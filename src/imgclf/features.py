@@ -8,23 +8,27 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import imgclf
 from imgclf.datasets.base import SelectedPixels, Split, Splits
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.datasets.split import fingerprint
 from imgclf.experiment.schema import Experiment
+from imgclf.feature_files import described_in
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward, Takes
+from imgclf.models.application import Application
+from imgclf.models.base import ModelSettings
+from imgclf.models.transfer import Transfer
 from imgclf.places import features_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.recording import Recorder
-from imgclf.runs.files import replacing
+from imgclf.runs.files import replacing, write_json
 from imgclf.screen import Screen
 from imgclf.training.task import Images, Stored, Task
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     import keras
 
 SPARE_BYTES = 2**28  # disk that is left free
+NOT_OF_THE_BODY = ("head", "weights", "run")  # settings of a model
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,14 @@ class Body:
     forward: Forward
     numbers: int
     digest: str
+    described: Mapping[str, Any]
 
     @classmethod
     def of(cls, experiment: Experiment, body: keras.Model, preprocessing: Preprocessing) -> Body:
         """The body of a model as it stands, with the weights that it has now."""
-        return cls(
-            Forward(body, preprocessing.apply), int(body.output_shape[-1]), _digest(experiment, body, preprocessing)
-        )
+        described = {"network": _network_text(experiment.model), "shape": list(body.input_shape[1:])}
+        forward, digest = Forward(body, preprocessing.apply), _digest(experiment, body, preprocessing)
+        return cls(forward, int(body.output_shape[-1]), digest, described)
 
 
 def with_stored_features(
@@ -93,7 +99,7 @@ def with_stored_features(
     if not numbers:
         return task
     body = Body.of(experiment, task.body, task.preprocessing)
-    stored = _Store(body, fitting, features_folder(), recorder, screen).stored(splits)
+    stored = _Store(body, experiment.dataset.name, fitting, features_folder(), recorder, screen).stored(splits)
     return task if stored is None else replace(task, stored=dict.fromkeys(numbers, stored))
 
 
@@ -114,9 +120,10 @@ def unstorable_stages(experiment: Experiment) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class _Store:
-    """The features of one body in a folder."""
+    """The features of one body on the images of one data set, in a folder."""
 
     body: Body
+    dataset: str
     fitting: ImageFit
     folder: Path
     recorder: Recorder
@@ -149,6 +156,7 @@ class _Store:
             return None
         started = time.monotonic()
         write_features(file, shape, self._parts(shaped(split.pixels, self.fitting)))
+        write_json(described_in(file), {"dataset": self.dataset, **self.body.described})
         seconds = time.monotonic() - started
         self.recorder.say(
             f"features of {len(split):,} images computed in {seconds:.1f} s ({len(split) / seconds:,.0f} images a "
@@ -228,18 +236,17 @@ def write_features(file: Path, shape: tuple[int, int], parts: Iterable[list[NDAr
 
 
 def _digest(experiment: Experiment, body: keras.Model, preprocessing: Preprocessing) -> str:
-    """What the features depend on besides the images: the network, its weights, preprocessing, precision, versions."""
-    import keras
-    import tensorflow as tf
+    """What the features depend on besides the images: the network, its weights, preprocessing, precision, versions.
 
-    model = experiment.model.model_dump(mode="json", exclude={"head"})
+    Weights count by their numbers, wherever they were read from.
+    """
     says: Mapping[str, Any] = {
-        "model": model,
+        "model": _network(experiment.model.model_dump(mode="json")),
         "input": list(body.input_shape[1:]),
         "preprocessing": experiment.preprocessing.model_dump(mode="json"),
         "precision": experiment.training.precision,
         "runtime": experiment.runtime.model_dump(mode="json"),
-        "versions": [imgclf.__version__, keras.__version__, tf.__version__],
+        "versions": [metadata.version(name) for name in ("imgclf", "keras", "tensorflow")],
     }
     digest = hashlib.sha256(json.dumps(says, sort_keys=True).encode())
     for name, array in sorted(preprocessing.fitted.items()):
@@ -248,3 +255,18 @@ def _digest(experiment: Experiment, body: keras.Model, preprocessing: Preprocess
         if "seed_generator" not in variable.path:
             digest.update(np.ascontiguousarray(variable.numpy()).data)
     return digest.hexdigest()
+
+
+def _network(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a model that say which body it builds, without those that say what fills it."""
+    kept = {key: value for key, value in model.items() if key not in NOT_OF_THE_BODY}
+    return kept | ({"body": _network(kept["body"])} if kept.get("body") else {})
+
+
+def _network_text(model: ModelSettings) -> str:
+    """Which network it is, for people, with the layer at which it is cut."""
+    if isinstance(model, Application):
+        return model.application
+    if isinstance(model, Transfer) and model.body:
+        return _network_text(model.body) + (f" up to {model.cut}" if model.cut else "")
+    return str(model.name)  # type: ignore[attr-defined]  # each model has a name of its own type
