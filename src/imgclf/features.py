@@ -8,13 +8,13 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import imgclf
 from imgclf.datasets.base import SelectedPixels, Split, Splits
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.datasets.split import fingerprint
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import keras
 
 SPARE_BYTES = 2**28  # disk that is left free
+NOT_OF_THE_BODY = ("head", "weights", "run")  # settings of a model
 
 
 @dataclass(frozen=True)
@@ -228,18 +229,17 @@ def write_features(file: Path, shape: tuple[int, int], parts: Iterable[list[NDAr
 
 
 def _digest(experiment: Experiment, body: keras.Model, preprocessing: Preprocessing) -> str:
-    """What the features depend on besides the images: the network, its weights, preprocessing, precision, versions."""
-    import keras
-    import tensorflow as tf
+    """What the features depend on besides the images: the network, its weights, preprocessing, precision, versions.
 
-    model = experiment.model.model_dump(mode="json", exclude={"head"})
+    Weights count by their numbers, wherever they were read from.
+    """
     says: Mapping[str, Any] = {
-        "model": model,
+        "model": _network(experiment.model.model_dump(mode="json")),
         "input": list(body.input_shape[1:]),
         "preprocessing": experiment.preprocessing.model_dump(mode="json"),
         "precision": experiment.training.precision,
         "runtime": experiment.runtime.model_dump(mode="json"),
-        "versions": [imgclf.__version__, keras.__version__, tf.__version__],
+        "versions": [metadata.version(name) for name in ("imgclf", "keras", "tensorflow")],
     }
     digest = hashlib.sha256(json.dumps(says, sort_keys=True).encode())
     for name, array in sorted(preprocessing.fitted.items()):
@@ -248,3 +248,9 @@ def _digest(experiment: Experiment, body: keras.Model, preprocessing: Preprocess
         if "seed_generator" not in variable.path:
             digest.update(np.ascontiguousarray(variable.numpy()).data)
     return digest.hexdigest()
+
+
+def _network(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a model that say which body it builds, without those that say what fills it."""
+    kept = {key: value for key, value in model.items() if key not in NOT_OF_THE_BODY}
+    return kept | ({"body": _network(kept["body"])} if kept.get("body") else {})

@@ -66,6 +66,16 @@ def test_the_run_stands_by_itself_once_the_earlier_one_is_gone(
     assert yaml.safe_load(result.run.experiment.read_text())["model"]["body"]["name"] == "lenet"
 
 
+def test_the_same_weights_under_another_path_find_their_stored_features(
+    earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    train(tmp_path, earlier, "conv_2")
+    shutil.copytree(earlier, tmp_path / "copy")
+    log = train(tmp_path, tmp_path / "copy", "conv_2").run.log.read_text()
+    assert "images taken from" in log
+
+
 @pytest.mark.parametrize(
     ("cut", "overrides", "message"),
     [
