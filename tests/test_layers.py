@@ -93,7 +93,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "interruption": set(),
     "resuming": ROOMS,
     "recording": ROOMS | {"screen", "places", "interruption"},
-    "features": ROOMS | {"recording", "screen", "places"},
+    "features": ROOMS | {"recording", "screen", "places", "feature_files"},
     "feature_files": {"places"},
     "classical": ROOMS | {"recording"},
     **dict.fromkeys(JOBS, ROOMS | OF_THE_JOBS | JOBS),

@@ -19,12 +19,16 @@ from imgclf.datasets.base import SelectedPixels, Split, Splits
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.datasets.split import fingerprint
 from imgclf.experiment.schema import Experiment
+from imgclf.feature_files import described_in
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward, Takes
+from imgclf.models.application import Application
+from imgclf.models.base import ModelSettings
+from imgclf.models.transfer import Transfer
 from imgclf.places import features_folder
 from imgclf.preprocessing import Preprocessing
 from imgclf.recording import Recorder
-from imgclf.runs.files import replacing
+from imgclf.runs.files import replacing, write_json
 from imgclf.screen import Screen
 from imgclf.training.task import Images, Stored, Task
 
@@ -71,13 +75,14 @@ class Body:
     forward: Forward
     numbers: int
     digest: str
+    described: Mapping[str, Any]
 
     @classmethod
     def of(cls, experiment: Experiment, body: keras.Model, preprocessing: Preprocessing) -> Body:
         """The body of a model as it stands, with the weights that it has now."""
-        return cls(
-            Forward(body, preprocessing.apply), int(body.output_shape[-1]), _digest(experiment, body, preprocessing)
-        )
+        described = {"network": _network_text(experiment.model), "shape": list(body.input_shape[1:])}
+        forward, digest = Forward(body, preprocessing.apply), _digest(experiment, body, preprocessing)
+        return cls(forward, int(body.output_shape[-1]), digest, described)
 
 
 def with_stored_features(
@@ -94,7 +99,7 @@ def with_stored_features(
     if not numbers:
         return task
     body = Body.of(experiment, task.body, task.preprocessing)
-    stored = _Store(body, fitting, features_folder(), recorder, screen).stored(splits)
+    stored = _Store(body, experiment.dataset.name, fitting, features_folder(), recorder, screen).stored(splits)
     return task if stored is None else replace(task, stored=dict.fromkeys(numbers, stored))
 
 
@@ -115,9 +120,10 @@ def unstorable_stages(experiment: Experiment) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class _Store:
-    """The features of one body in a folder."""
+    """The features of one body on the images of one data set, in a folder."""
 
     body: Body
+    dataset: str
     fitting: ImageFit
     folder: Path
     recorder: Recorder
@@ -149,6 +155,7 @@ class _Store:
         if not self._has_room(4 * shape[0] * shape[1]):
             return None
         started = time.monotonic()
+        write_json(described_in(file), {"dataset": self.dataset, **self.body.described})
         write_features(file, shape, self._parts(shaped(split.pixels, self.fitting)))
         seconds = time.monotonic() - started
         self.recorder.say(
@@ -254,3 +261,12 @@ def _network(model: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a model that say which body it builds, without those that say what fills it."""
     kept = {key: value for key, value in model.items() if key not in NOT_OF_THE_BODY}
     return kept | ({"body": _network(kept["body"])} if kept.get("body") else {})
+
+
+def _network_text(model: ModelSettings) -> str:
+    """Which network it is, for people, with the layer at which it is cut."""
+    if isinstance(model, Application):
+        return model.application
+    if isinstance(model, Transfer) and model.body:
+        return _network_text(model.body) + (f" up to {model.cut}" if model.cut else "")
+    return str(model.name)  # type: ignore[attr-defined]  # each model has a name of its own type

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,19 @@ def test_the_same_weights_under_another_path_find_their_stored_features(
     shutil.copytree(earlier, tmp_path / "copy")
     log = train(tmp_path, tmp_path / "copy", "conv_2").run.log.read_text()
     assert "images taken from" in log
+
+
+def test_the_list_of_the_cache_says_what_stored_features_are_of(
+    earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, imgclf: Callable[..., Any]
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    images = train(tmp_path, earlier, "conv_2").run.record()["data"]["images"]
+    (listed,) = json.loads(imgclf("data", "cache", "list", "--json").out)
+    assert (listed["dataset"], listed["network"], listed["image_shape"]) == ("digits", "lenet up to conv_2", [8, 8, 1])
+    assert (listed["images"], listed["features"]) == (images["train"] + images["validation"], 8)
+    assert " digits    lenet up to conv_2  8x8x1 " in imgclf("data", "cache", "list").out
+    imgclf("data", "cache", "clear")
+    assert list((tmp_path / "cache" / "features").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ app = typer.Typer(
 
 @app.command("list")
 def list_cache(json: Json = False) -> None:
-    """What is kept: decoded images with their source folder, number, size and date; stored features with their size."""
+    """What is kept: decoded images with their source folder, number, size and date; stored features with
+    data set, network, shape, number, size and date.
+    """
     from imgclf.cli.results import print_json
     from imgclf.cli.tables import print_table, print_text
     from imgclf.datasets.cache.entries import list_entries
@@ -44,7 +46,8 @@ def list_cache(json: Json = False) -> None:
         )
     if features:
         rows = [_features_row(one) for one in features]
-        print_table(["made", "images", "features", "size", "file"], rows, right=["images", "features", "size"])
+        head = ["made", "data set", "network", "shape", "images", "features", "size", "file"]
+        print_table(head, rows, right=["images", "features", "size"])
 
 
 @app.command("clear")
@@ -76,7 +79,8 @@ def clear_cache(json: Json = False) -> None:
 
 
 def _features_row(one: FeatureFile) -> list[str]:
-    return [one.made, f"{one.images:,}", f"{one.numbers:,}", size_text(one.size_bytes), one.file.name]
+    of = [one.dataset or "-", one.network or "-", shape_text(one.shape) if one.shape else "-"]
+    return [one.made, *of, f"{one.images:,}", f"{one.numbers:,}", size_text(one.size_bytes), one.file.name]
 
 
 def _row(entry: Entry) -> list[str]:
