@@ -155,8 +155,8 @@ class _Store:
         if not self._has_room(4 * shape[0] * shape[1]):
             return None
         started = time.monotonic()
-        write_json(described_in(file), {"dataset": self.dataset, **self.body.described})
         write_features(file, shape, self._parts(shaped(split.pixels, self.fitting)))
+        write_json(described_in(file), {"dataset": self.dataset, **self.body.described})
         seconds = time.monotonic() - started
         self.recorder.say(
             f"features of {len(split):,} images computed in {seconds:.1f} s ({len(split) / seconds:,.0f} images a "

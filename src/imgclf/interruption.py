@@ -13,6 +13,18 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM)
 PROMISE = "interrupted: writing a checkpoint after the steps that are being computed; again stops at once"
 
 
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM; no KeyboardInterrupt, which the command-line library would give a status of its own.
+
+    ``is_told``: whoever caught it on the way has said to the user what became of the work.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_status = 128 + number
+        self.is_told = False
+
+
 class Interruption:
     """Keeps the first signal until the run is ready to end."""
 

@@ -27,6 +27,7 @@ from imgclf.experiment.schema import Experiment, class_problems, schedule_proble
 from imgclf.features import with_stored_features
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
+from imgclf.interruption import Interrupted
 from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import multiply_adds
@@ -264,6 +265,8 @@ def _recorded(run: RunFolder, recorder: Recorder, started: float, data_dir: str 
             recorder.say(f"interrupted: {run.path} keeps the measurements so far and {kept}")
             data = ["--data-dir", str(data_dir)] if data_dir else []
             recorder.say(f"go on with: {shlex.join(['imgclf', 'train', '--resume', str(run.path), *data])}")
+        if isinstance(error, Interrupted):
+            error.is_told = True
         raise
     finally:
         # Where the disk is full, the reason that ended the run is told, and not that its end could not be recorded.

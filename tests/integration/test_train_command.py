@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow  # each is a process that imports TensorFlow, which takes seconds
@@ -73,10 +76,33 @@ def test_an_interrupted_run_says_so_and_ends_with_its_status(
             if line.startswith("epoch 1:"):
                 process.send_signal(number)
     assert process.returncode == status
-    assert "interrupted\n" in seen
+    assert "interrupted\n" not in seen
     run = next(tmp_path.iterdir())
     assert any(line.startswith(f"interrupted: {run} keeps the measurements so far") for line in seen)
     assert json.loads(next(tmp_path.glob("*/run.json")).read_text())["status"] == "interrupted"
+
+
+def test_a_run_that_is_interrupted_while_it_computes_features_says_so_once(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0)
+    images, labels = numbers.integers(0, 256, (20_000, 28, 28), np.uint8), np.arange(20_000) % 3
+    np.savez(tmp_path / "arrays.npz", train_images=images, train_labels=labels)
+    (tmp_path / "mine.yaml").write_text(
+        f"dataset: {{name: npz, path: {tmp_path / 'arrays.npz'}, validation_size: 0.1, test_size: 0.1}}\n"
+        "model: {name: lenet, filters: [64, 128]}\ntraining: {trainable: head, epochs: 1}\n"
+    )
+    command = [*TRAIN, str(tmp_path / "mine.yaml"), "--runs-dir", str(tmp_path / "runs")]
+    where = os.environ | {"IMGCLF_CACHE_DIR": str(tmp_path / "cache")}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=where) as process:
+        assert process.stderr is not None
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if line.startswith("run     "):
+                time.sleep(2)
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    assert [line.split(":")[0] for line in seen if line.startswith("interrupted")] == ["interrupted"]
+    assert list((tmp_path / "cache" / "features").iterdir()) == []
 
 
 def test_mistakes_are_told_before_anything_is_written(tmp_path: Path) -> None:

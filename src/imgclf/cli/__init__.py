@@ -10,6 +10,7 @@ import typer
 
 from imgclf.cli import config, data, doctor, evaluate, export, models, predict, runs, train, verify_resume
 from imgclf.errors import ImgclfError
+from imgclf.interruption import Interrupted
 
 app = typer.Typer(
     name="imgclf",
@@ -30,14 +31,6 @@ app.add_typer(config.app, name="config")
 app.add_typer(runs.app, name="runs")
 
 
-class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM; no KeyboardInterrupt, which the command-line library would give a status of its own."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_status = 128 + number
-
-
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the work failed, 2 the input is wrong, 130 or 143 interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +44,8 @@ def main() -> None:
         print("\n".join(error.lines()), file=sys.stderr)
         sys.exit(error.exit_status)
     except Interrupted as error:
-        print("interrupted", file=sys.stderr)
+        if not error.is_told:
+            print("interrupted", file=sys.stderr)
         sys.exit(error.exit_status)
     except Exception as error:
         if debug:
