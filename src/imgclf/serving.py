@@ -28,8 +28,8 @@ IMAGES = 32
 
 # Both sides compute the same operations on batches of one size, so that on one machine they are mostly bit-equal. What
 # may differ is the order of sums where a library picks another algorithm: some units in the last of a factor's binary
-# digits, of which float32 has 24, float16 and a GPU's TF32 have 11, bfloat16 has 8. A probability moves by half as much
-# as the logits, at most.
+# digits, of which float32 has 24, float16 has 11, bfloat16 has 8. A probability moves by half as much as the logits, at
+# most.
 TOLERANCES: dict[Precision, float] = {"float32": 1e-5, "float16": 2e-3, "bfloat16": 2e-2}
 
 Answers: TypeAlias = "list[NDArray[np.float64]]"  # for each target, probabilities (images, classes)

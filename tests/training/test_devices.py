@@ -220,3 +220,11 @@ def test_a_gpu_that_is_not_there_is_an_error_that_says_what_is_missing() -> None
     with pytest.raises(ImgclfError, match=r"device gpu: (TensorFlow sees no GPU|this TensorFlow was built without)"):
         choose_devices("gpu", None)
     assert choose_devices("auto", None).note.startswith("CPU: ")
+
+
+def test_float32_is_never_rounded_to_tf32() -> None:
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    choose_devices("cpu", None)
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()

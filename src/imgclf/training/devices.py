@@ -31,8 +31,10 @@ class Devices:
 def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
     """The devices for ``choice``: every GPU that TensorFlow sees, or the processor.
 
-    ``threads`` bounds the processor's threads for one operation; None leaves it to TensorFlow: as many as cores. Raises
-    ImgclfError where a GPU is asked for and there is none, or where TensorFlow was already started otherwise.
+    ``threads`` bounds the processor's threads for one operation; None leaves it to TensorFlow: as many as cores. From
+    here on float32 is float32 in this whole process: TensorFlow would let a GPU round the factors of its products to 10
+    bits (TF32). That it no longer does was not tried on a GPU. Raises ImgclfError where a GPU is asked for and there is
+    none, or where TensorFlow was already started otherwise.
     """
     import tensorflow as tf
 
@@ -42,6 +44,7 @@ def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
             f"device gpu: {_why_no_gpu()}",
             hint="install imgclf[gpu] on a machine with an NVIDIA GPU, or use --device cpu",
         )
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     kind: Literal["cpu", "gpu"] = "gpu" if gpus and choice != "cpu" else "cpu"
     _configure(kind, threads)
     names = tuple(device.name for device in tf.config.list_logical_devices(kind.upper()))
