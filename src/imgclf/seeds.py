@@ -97,5 +97,5 @@ def _summary(group: Group, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "runs": runs,
         "metrics": spreads([figures(report) for report in reports]),
         "targets": {name: spreads([figures(report["targets"][name]) for report in reports]) for name in targets},
-        "costs": spreads(costs),
+        "costs": spreads(costs, endless=COSTS),
     }

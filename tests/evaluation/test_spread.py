@@ -24,6 +24,17 @@ def test_a_spread_is_that_of_the_statistics_module_and_of_scipy() -> None:
     assert found["interval"] == pytest.approx(list(expected))
 
 
+def test_an_interval_stays_where_a_mean_can_be() -> None:
+    accuracies = [0.9, 0.99]
+    low, high = stats.t.interval(0.95, 1, loc=statistics.fmean(accuracies), scale=stats.sem(accuracies))
+    assert low < 1 < high
+    assert spread(accuracies)["interval"] == pytest.approx([low, 1.0])
+    cut = spreads([{"accuracy": one, "loss": one, "seconds": one} for one in accuracies], endless=("loss", "seconds"))
+    assert cut["loss"]["interval"] == pytest.approx([low, high])
+    assert cut["seconds"]["interval"] == pytest.approx([low, high])
+    assert spread([0.01, 0.2])["interval"][0] == 0.0
+
+
 def test_one_value_has_neither_deviation_nor_interval() -> None:
     found = spread([0.5])
     assert found == {

@@ -28,12 +28,24 @@ def print_seeds(group: Group, summary: Mapping[str, Any]) -> None:
     if rows:
         print_table(["test split", *FIGURES], rows, right=FIGURES)
         print()
+        if _is_cut(summary):
+            print_text("intervals: Student's t, cut at 0 and 1, between which the mean must lie")
     asked = len(summary["seeds"])
     ended = "" if summary["ended"] else " so far"
     print_text(f"{summary['finished']} of {asked} seeds finished{ended}; summary.json and the runs are in {group.path}")
     for run in summary["runs"]:
         if run["status"] != "finished":
             print_text(f"{run['folder']}: {run['status']}: {run['error']}", "  ")
+
+
+def _is_cut(summary: Mapping[str, Any]) -> bool:
+    """Whether an interval ends where a mean can't go on."""
+    spreads = [
+        *summary["metrics"].values(),
+        *(one for metrics in summary["targets"].values() for one in metrics.values()),
+    ]
+    wide = [one["interval"] for one in spreads if one["standard_deviation"]]
+    return any(low == 0 or high == 1 for low, high in wide)
 
 
 def _seed_rows(summary: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -30,7 +30,8 @@ _SPREAD = strict_object(
                 "items": {"type": "number"},
                 "minItems": 2,
                 "maxItems": 2,
-                "description": "Student's 95 % interval of the mean, not cut at 0 or 1: [low, high]; null of one run.",
+                "description": "Student's 95 % interval of the mean, cut at the least and greatest that a mean can be "
+                "(0 and 1; of loss, seconds and memory at 0 alone): [low, high]; null of one run.",
             }
         ),
     },
