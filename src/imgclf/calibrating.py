@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log
 
 from imgclf.datasets.base import Splits
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.calibration import effect, fit_temperature
 from imgclf.experiment.schema import Experiment
+from imgclf.models.classical_heads import ClassicalHead
 from imgclf.runs.calibration import Calibration, read_calibration
 from imgclf.runs.files import sha256_of
 from imgclf.screen import Screen
 from imgclf.trained import Source, Trained
+
+NO_CHANGE = 0.01  # of a temperature's logarithm: what the rounding of scaled weights to float32 may leave
 
 
 def check_calibrated(source: Source) -> None:
@@ -30,6 +34,7 @@ def check_calibrated(source: Source) -> None:
 def calibrate(trained: Trained, splits: Splits, is_same_data: bool, screen: Screen) -> Trained:
     """``trained`` with the temperatures that the validation split gives, which are kept in the run's folder.
 
+    A head that was fitted at once holds its temperature in its weights; where it needs no other, that is said.
     Raises ImgclfError where there is no validation split, where its images may have been trained on, or where no
     temperature is best.
     """
@@ -42,7 +47,10 @@ def calibrate(trained: Trained, splits: Splits, is_same_data: bool, screen: Scre
             "validation images may have been",
             hint="fit the temperature where the run's own data lie",
         )
-    calibration = _fitted(trained, splits)
+    calibration, head = _fitted(trained, splits), source.experiment.model.head
+    if isinstance(head, ClassicalHead) and all(abs(log(one)) < NO_CHANGE for one in calibration.temperatures.values()):
+        screen.say(f"--calibrate: nothing to do: the {head.name} head was scaled on the validation images when fitted")
+        return trained
     _write(calibration, trained, screen)
     return replace(trained, temperatures=calibration.temperatures)
 

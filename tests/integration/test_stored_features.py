@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,21 @@ def _one_against_rest(machine: Any) -> Any:
     from sklearn.multiclass import OneVsRestClassifier
 
     return OneVsRestClassifier(machine())
+
+
+def test_a_fitted_head_is_scaled_already_and_calibrate_says_so(
+    runs: Path, tmp_path: Path, imgclf: Callable[..., Any]
+) -> None:
+    config = tmp_path / "fitted.yaml"
+    config.write_text(SVM.format(validation=0.1, head="{name: svm, kernel: linear}"))
+    result, told = train(config, runs)
+    assert told.about("decision values are divided by")
+    answer = imgclf("evaluate", result.run.path, "--calibrate", "--json")
+    assert answer.status == 0, answer.err
+    (said,) = [line for line in answer.err.splitlines() if "calibrat" in line or "temperature" in line]
+    assert said == "--calibrate: nothing to do: the svm head was scaled on the validation images when fitted"
+    assert json.loads(answer.out)["loss"] == result.report["loss"]
+    assert not (result.run.path / "calibration.json").exists()
 
 
 def test_a_fitted_head_without_validation_says_that_its_outputs_are_not_scaled(runs: Path, tmp_path: Path) -> None:
