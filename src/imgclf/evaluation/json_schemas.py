@@ -159,7 +159,10 @@ _TARGET = {
         2,
     ),
     "most_confused": _list(_PAIR, "The most frequent mistakes, most frequent first; at most ten."),
-    "calibration_error": _share("Expected calibration error over the bins."),
+    "calibration_error": _share(
+        "Expected calibration error over the bins: of the most probable class's probability (top-label), also where "
+        "there are two classes."
+    ),
     "calibration_bins": _list(_BIN, "Bins of equal width over [0, 1], lowest first.", 1),
     "binary": _BINARY,
     "calibration": _CALIBRATION,

@@ -67,7 +67,7 @@ def top_k_accuracy(logits: NDArray[np.floating], labels: NDArray[np.integer], k:
     return float(np.mean(rank < k))
 
 
-def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, float]:
+def wilson_interval(correct: float, total: int, z: float = Z_95) -> tuple[float, float]:
     """Wilson's score interval of ``correct`` in ``total`` (Wilson, 1927), within [0, 1]; 95 % by default."""
     if total == 0:
         return 0.0, 1.0
@@ -81,7 +81,7 @@ def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, f
 def calibration_bins(
     probabilities: NDArray[np.float64], labels: NDArray[np.integer], bins: int = 15
 ) -> list[dict[str, Any]]:
-    """Images by the probability of their predicted class: ``bins`` of equal width over [0, 1], each (lower, upper].
+    """Images by the probability of their most probable class: ``bins`` of equal width over [0, 1], each (lower, upper].
 
     Each bin has ``lower``, ``upper``, ``count``, and its mean ``confidence`` and ``accuracy``, None where it is empty.
     """
@@ -98,7 +98,12 @@ def calibration_bins(
 def expected_calibration_error(
     probabilities: NDArray[np.float64], labels: NDArray[np.integer], bins: int = 15
 ) -> float:
-    """How far confidence lies from accuracy, mean over the images, by bins (Guo et al., 2017, equation 3); 0 to 1."""
+    """How far confidence lies from accuracy, mean over the images, by bins (Guo et al., 2017, equation 3); 0 to 1.
+
+    It judges the probability of the most probable class alone, as is usual: calibration of the confidence, or top-label
+    (Kumar, Liang and Ma, 2019, Verified Uncertainty Calibration, section 2). Of two classes too, where others judge the
+    positive class's probability.
+    """
     return calibration_error(calibration_bins(probabilities, labels, bins))
 
 
