@@ -19,7 +19,7 @@ from imgclf.datasets.pixels.rounded import rounded
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluate import evaluate_split
-from imgclf.evaluation.diagnosis import Diagnosis, diagnose, of_a_fit_at_once
+from imgclf.evaluation.diagnosis import Diagnosis, chance_of, diagnose, of_a_fit_at_once
 from imgclf.evaluation_files import write_evaluation
 from imgclf.experiment.differences import lasting_digest
 from imgclf.experiment.load import LoadedExperiment, load_experiment
@@ -373,8 +373,7 @@ def _finish(
     evaluation = evaluate_split(forward, splits, "test", fitting, experiment.evaluation)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
-    chance = float(np.mean([1 / len(target.class_names) for target in splits.targets]))
-    diagnosis = _diagnose(outcome, chance)
+    diagnosis = _diagnose(outcome, splits)
     run.update(
         ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,
@@ -387,10 +386,11 @@ def _finish(
     return evaluation.report, diagnosis
 
 
-def _diagnose(outcome: Outcome, chance: float) -> Diagnosis:
+def _diagnose(outcome: Outcome, splits: Splits) -> Diagnosis:
     if outcome.history and outcome.history[0]["learning_rate"] is None:
         return of_a_fit_at_once(outcome.history[0])
-    return diagnose(outcome.history, chance, stopped_early=bool(outcome.stopped))
+    judged = splits.validation or splits.train
+    return diagnose(outcome.history, chance_of(judged.labels), len(judged), stopped_early=bool(outcome.stopped))
 
 
 def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, dict[str, list[str]]]:

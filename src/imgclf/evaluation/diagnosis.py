@@ -4,13 +4,18 @@ The rules, in their order; "late" is the last third of the rows with validation,
 
 1. No row has a validation accuracy: ``no validation``. Fewer than five have one: ``too short to tell``.
 2. ``overfits``: late validation loss lies 10 % above its lowest before, and late training accuracy at least 0.02
-   above validation accuracy.
+   above validation accuracy, and further than what so few validation images leave open.
 3. ``still improving``: late validation accuracy rises (least-squares line, over the whole of the late rows) by 5 % of
-   the error that is left and by at least 0.002, and late validation loss neither rises nor lies 10 % above its lowest
-   before. Not of a run that stopped early: it has found its end.
-4. ``overfits``: late training accuracy lies at least 0.05 above validation accuracy.
+   the error that is left, by at least 0.002, and by more than what so few validation images leave open, and late
+   validation loss neither rises nor lies 10 % above its lowest before. Not of a run that stopped early: it has found
+   its end.
+4. ``overfits``: late training accuracy lies at least 0.05 above validation accuracy, and further than what so few
+   validation images leave open.
 5. ``underfits``: late training accuracy has come less than 70 % of the way from chance to 1.
 6. ``fits``: none of these.
+
+What the number of validation images leaves open is half of Wilson's 95 % interval of the late validation accuracy.
+Chance is the accuracy of always answering the most frequent class.
 
 Training accuracy is measured during the epoch, with dropout and augmentation on and while the weights still change,
 so it lags: a gap below zero is normal, and is no sign of anything.
@@ -22,6 +27,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+from imgclf.evaluation.metrics import wilson_interval
 
 Kind = Literal[
     "underfits", "overfits", "still improving", "fits", "no validation", "too short to tell", "fitted at once"
@@ -80,17 +88,20 @@ class _Late:
     loss_rise: float | None
     loss_above_lowest: float | None
     skill: float
+    open: float
 
     @property
     def gap(self) -> float | None:
         return None if self.training is None else self.training - self.validation
 
 
-def diagnose(history: list[dict[str, Any]], chance: float, *, stopped_early: bool = False) -> Diagnosis:
+def diagnose(
+    history: list[dict[str, Any]], chance: float, validation_images: int, *, stopped_early: bool = False
+) -> Diagnosis:
     """What the rows of a run (epoch, loss, accuracy, validation_loss, validation_accuracy) say about its fit.
 
-    ``chance`` is the accuracy of guessing, 0 to 1. A value of None was not measured in that row. ``stopped_early``:
-    early stopping ended the run.
+    ``chance`` is the accuracy of guessing, 0 to 1 (see ``chance_of``). A value of None was not measured in that row.
+    ``stopped_early``: early stopping ended the run.
     """
     validated = [row for row in history if row.get("validation_accuracy") is not None]
     if not validated:
@@ -98,9 +109,14 @@ def diagnose(history: list[dict[str, Any]], chance: float, *, stopped_early: boo
     if len(validated) < FEWEST_ROWS:
         seen = f"Validation accuracy was measured {_times(len(validated))}, last {_last(validated)}."
         return Diagnosis("too short to tell", (seen,), _ADVICE["too short to tell"])
-    late = _late(validated, chance)
+    late = _late(validated, chance, validation_images)
     kind = _kind(late, stopped_early)
-    return Diagnosis(kind, _seen(late, chance), _advice(kind, late))
+    return Diagnosis(kind, _seen(late, chance, validation_images), _advice(kind, late))
+
+
+def chance_of(labels: NDArray[np.integer]) -> float:
+    """The accuracy of answering always the most frequent class: labels (images, targets), a mean over the targets."""
+    return float(np.mean([np.bincount(column).max() / len(column) for column in labels.T]))
 
 
 def of_a_fit_at_once(row: dict[str, Any]) -> Diagnosis:
@@ -113,22 +129,24 @@ def of_a_fit_at_once(row: dict[str, Any]) -> Diagnosis:
 
 def _kind(late: _Late, stopped_early: bool) -> Kind:
     gap, is_past_lowest = late.gap or 0.0, (late.loss_above_lowest or 0.0) >= LOSS_ABOVE_LOWEST
-    if is_past_lowest and gap >= SMALL_GAP:
+    if is_past_lowest and gap >= max(SMALL_GAP, late.open):
         return "overfits"
-    rises = late.rise >= max(LEAST_RISE, RISE_OF_ERROR * (1 - late.validation)) and (late.loss_rise or 0.0) <= 0
+    least = max(LEAST_RISE, RISE_OF_ERROR * (1 - late.validation), late.open)
+    rises = late.rise >= least and (late.loss_rise or 0.0) <= 0
     if rises and not is_past_lowest and not stopped_early:
         return "still improving"
-    if gap >= LARGE_GAP:
+    if gap >= max(LARGE_GAP, late.open):
         return "overfits"
     return "underfits" if late.skill < SKILL_OF_A_FIT else "fits"
 
 
-def _late(rows: list[dict[str, Any]], chance: float) -> _Late:
+def _late(rows: list[dict[str, Any]], chance: float, validation_images: int) -> _Late:
     late = rows[-max(3, len(rows) // 3) :]
     validation, training = _values(late, "validation_accuracy"), _values(late, "accuracy")
     losses = _values(late, "validation_loss")
     lowest = min(_values(rows[: -len(late)], "validation_loss"), default=0.0)
     level = float(np.mean(training or validation))
+    low, high = wilson_interval(float(np.mean(validation)) * validation_images, validation_images)
     return _Late(
         validation=float(np.mean(validation)),
         training=float(np.mean(training)) if training else None,
@@ -136,6 +154,7 @@ def _late(rows: list[dict[str, Any]], chance: float) -> _Late:
         loss_rise=_rise(losses) if losses else None,
         loss_above_lowest=float(np.mean(losses)) / lowest - 1 if losses and lowest > 0 else None,
         skill=(level - chance) / (1 - chance) if chance < 1 else 1.0,
+        open=(high - low) / 2,
     )
 
 
@@ -150,17 +169,20 @@ def _rise(values: list[float]) -> float:
     return float(np.sum(places * np.array(values))) / spread * (len(values) - 1) if spread else 0.0
 
 
-def _seen(late: _Late, chance: float) -> tuple[str, ...]:
+def _seen(late: _Late, chance: float, validation_images: int) -> tuple[str, ...]:
     accuracy = f"Over the last third of the run, validation accuracy was {late.validation:.3f} on average"
     if late.training is not None:
         accuracy += f", training accuracy {late.training:.3f} (gap {late.gap:+.3f})"
-    sentences = [f"{accuracy}; guessing would reach {chance:.3f}."]
+    sentences = [f"{accuracy}; the most frequent class alone would reach {chance:.3f}."]
     if late.gap is not None and late.gap < 0:
         sentences.append(
             "Training accuracy below validation is normal: it is measured during the epoch, with dropout and "
             "augmentation on."
         )
     sentences.append(f"Over that third, validation accuracy changed by {late.rise:+.4f}{_loss_seen(late)}.")
+    sentences.append(
+        f"On {validation_images:,} validation images accuracy is known to about {late.open:.3f}; smaller differences mean nothing."
+    )
     return tuple(sentences)
 
 
