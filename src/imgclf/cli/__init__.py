@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
 from imgclf.cli import config, data, doctor, evaluate, export, models, predict, runs, train, verify_resume
 from imgclf.errors import ImgclfError
 from imgclf.interruption import Interrupted
+
+READER_LEFT = 128 + 13  # SIGPIPE, by the shells' rule
 
 app = typer.Typer(
     name="imgclf",
@@ -32,7 +36,24 @@ app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 the input is wrong, 130 or 143 interrupted."""
+    """Run the command line and exit: 0 done, 1 the work failed, 2 the input is wrong, 130 or 143 interrupted.
+
+    Where whoever reads the output has left (``| head -1``), it ends as a program does that SIGPIPE ends: 141, no word.
+    """
+    try:
+        try:
+            _run()
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        _leave_quietly()
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # the command-line library answers it by status 1
+            raise
+        _leave_quietly()
+
+
+def _run() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     debug = "--debug" in sys.argv
@@ -53,6 +74,14 @@ def main() -> None:
         print(ImgclfError(f"{type(error).__name__}: {' '.join(str(error).split())}").lines()[0], file=sys.stderr)
         print("hint: this is a fault of imgclf; --debug shows where it happened", file=sys.stderr)
         sys.exit(1)
+
+
+def _leave_quietly() -> NoReturn:
+    """Exit without Python's own complaint of what it could not write."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    sys.exit(READER_LEFT)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
