@@ -264,7 +264,7 @@ def test_list_and_show_have_the_mean(imgclf: Imgclf, runs: Path) -> None:
 
 
 def test_the_diagnosis_knows_the_mean_of_both_chances(runs: Path) -> None:
-    assert f"guessing would reach {(1 / 3 + 1 / 2) / 2:.3f}" in " ".join(
+    assert f"the most frequent class alone would reach {(1 / 3 + 1 / 2) / 2:.3f}" in " ".join(
         read(runs / "good" / "run.json")["diagnosis"]["seen"]
     )
 

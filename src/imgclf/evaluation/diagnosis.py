@@ -181,7 +181,8 @@ def _seen(late: _Late, chance: float, validation_images: int) -> tuple[str, ...]
         )
     sentences.append(f"Over that third, validation accuracy changed by {late.rise:+.4f}{_loss_seen(late)}.")
     sentences.append(
-        f"On {validation_images:,} validation images accuracy is known to about {late.open:.3f}; smaller differences mean nothing."
+        f"On {validation_images:,} validation images accuracy is known to about {late.open:.3f}; smaller differences "
+        "mean nothing."
     )
     return tuple(sentences)
 
