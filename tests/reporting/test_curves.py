@@ -46,6 +46,15 @@ def test_curves_show_training_and_validation(rows: int, epochs_a_row: float) -> 
     assert _shows(pixels, VALIDATION)
 
 
+def test_a_line_stands_where_a_stage_begins() -> None:
+    rows = _history(12)
+    staged = [{**row, "stage": 1 if row["step"] <= 600 else 2} for row in rows]
+    changed = (_pixels(draw_curves(rows)) != _pixels(draw_curves(staged))).any(axis=2)
+    assert np.array_equal(_pixels(draw_curves(rows)), _pixels(draw_curves([{**row, "stage": 1} for row in rows])))
+    columns = np.flatnonzero(changed.sum(axis=0) > changed.shape[0] / 4)  # dotted, from the bottom to the top
+    assert len(np.flatnonzero(np.diff(columns) > 2)) == 1  # one line in each of the two panels
+
+
 def test_curves_without_validation_show_training_alone() -> None:
     rows = [{**row, "validation_accuracy": None, "validation_loss": None} for row in _history(5)]
     pixels = _pixels(draw_curves(rows))

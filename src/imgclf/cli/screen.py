@@ -9,11 +9,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from imgclf.errors import ImgclfError, printable
 
@@ -28,7 +30,7 @@ class Terminal:
         self._native: _NativeLog | None = None
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._what, self._began = "", 0.0
+        self._what, self._began, self._first = "", 0.0, 0
 
     def say(self, text: str) -> None:
         self._console.print(printable(text), markup=False, emoji=False, highlight=False, soft_wrap=True)
@@ -36,12 +38,18 @@ class Terminal:
     def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
         if what != self._what:
             self._end_bar()
-            self._what, self._began = what, time.monotonic()
+            self._what, self._began, self._first = what, time.monotonic(), done
         if self._console.is_terminal and self._bar is None and time.monotonic() - self._began > BAR_AFTER_SECONDS:
             self._start_bar()
         if self._bar is not None and self._task is not None:
+            left = time_left(time.monotonic() - self._began, done - self._first, total - done)
             self._bar.update(
-                self._task, description=printable(what), completed=done, total=total or None, detail=printable(detail)
+                self._task,
+                description=printable(what),
+                completed=done,
+                total=total or None,
+                detail=printable(detail),
+                left=left,
             )
         if done == total:
             self._end_bar()
@@ -86,15 +94,26 @@ class Terminal:
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
         )
-        more = (TextColumn("{task.fields[detail]}", markup=False), TimeRemainingColumn())
+        more = (TextColumn("{task.fields[detail]}", markup=False), TextColumn("{task.fields[left]}", style="cyan"))
         self._bar = Progress(*columns, *more, console=self._console, transient=True)
-        self._task = self._bar.add_task(printable(self._what), total=None, detail="")
+        self._task = self._bar.add_task(printable(self._what), total=None, detail="", left="")
         self._bar.start()
 
     def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.stop()
         self._bar = self._task = None
+
+
+def time_left(seconds: float, done: int, remaining: int) -> str:
+    """How long ``remaining`` parts take at the rate of ``done`` parts in ``seconds``: hours:minutes:seconds.
+
+    Empty where nothing is known: nothing was done yet, or what remains is not told (less than 0). The library's own
+    column needs two reports since the bar appeared, minutes where a report comes with each chunk of a large network.
+    """
+    if done <= 0 or remaining < 0:
+        return ""
+    return str(timedelta(seconds=ceil(seconds / done * remaining)))
 
 
 class _NativeLog:

@@ -1,12 +1,14 @@
 """Curves of accuracy and loss over a run, and of several runs side by side.
 
 A row of a history has ``step`` (int), ``epoch`` (float), and ``accuracy``, ``loss``, ``validation_accuracy``,
-``validation_loss``, each of which may be None or absent where it was not measured.
+``validation_loss``, each of which may be None or absent where it was not measured; ``stage`` (int, from 1) where the
+run may have several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from imgclf.reporting.style import (
@@ -34,7 +36,10 @@ LOG_SCALE_FROM = 50.0  # a loss that spans more than this factor is drawn on a l
 
 
 def draw_curves(history: Sequence[Row]) -> bytes:
-    """A PNG of accuracy and loss, in training and validation, with the best validation row of each marked."""
+    """A PNG of accuracy and loss, in training and validation, with the best validation row of each marked.
+
+    A thin line stands where a stage begins, with its number.
+    """
     with styled():
         figure = new_figure(10, 4.2)
         unit = _unit([history])
@@ -43,6 +48,7 @@ def draw_curves(history: Sequence[Row]) -> bytes:
             _draw_line(axes, history, f"validation_{measure}", unit, VALIDATION, "-", "validation")
             _mark_best(axes, history, measure, unit)
             _scale(axes, measure, [history])
+            _mark_stages(axes, history, unit)
             if axes.get_legend_handles_labels()[0]:
                 axes.legend(loc="best")
         return picture(figure)
@@ -120,6 +126,25 @@ def _mark_best(axes: Axes, history: Sequence[Row], measure: str, unit: Unit) -> 
         markeredgewidth=1.6,
         label=label,
     )
+
+
+def _mark_stages(axes: Axes, history: Sequence[Row], unit: Unit) -> None:
+    for before, row in pairwise(history):
+        number = row.get("stage", 1)
+        if number != before.get("stage", 1):
+            axes.axvline(float(before[unit]), color=FAINT_INK, linewidth=0.8, linestyle=":")
+            place = (float(before[unit]), 1.0)
+            text = f"stage {number}"
+            axes.annotate(
+                text,
+                place,
+                xytext=(3, -3),
+                xycoords=axes.get_xaxis_transform(),
+                textcoords="offset points",
+                va="top",
+                fontsize=8,
+                color=FAINT_INK,
+            )
 
 
 def _scale(axes: Axes, measure: str, histories: list[Sequence[Row]]) -> None:
