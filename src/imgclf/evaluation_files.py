@@ -57,7 +57,8 @@ def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, v
     """Write the report of a split, the answer to each of its images, and its pictures into a run's folder.
 
     Of several targets each has answers and pictures of its own. ``variant`` becomes a part of their names, after the
-    split's. The run's own name, which holds a time, stays out of the report: equal runs have equal files.
+    split's. The run's own name, which holds a time, stays out of the report: equal runs have equal files. There are no
+    curves of a head that was fitted at once.
     """
     from imgclf.reporting.curves import draw_curves
 
@@ -75,7 +76,9 @@ def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, v
     write_whole(run.plots / f"samples{suffix}.png", _grid(evaluation.pixels, evaluation.targets, sample, heading))
     if evaluation.transformed is not None:
         write_whole(run.plots / f"transformed{suffix}.png", _pairs(evaluation, evaluation.transformed, sample))
-    write_whole(run.plots / "curves.png", draw_curves(run.read_metrics()))
+    history = run.read_metrics()
+    if [row["learning_rate"] for row in history] != [None]:  # one row without a rate: a head that was fitted at once
+        write_whole(run.plots / "curves.png", draw_curves(history))
     for number, position in enumerate(sample[:samples], 1):
         write_whole(run.path / f"samples{suffix}" / f"{number:03}.png", _labelled(evaluation, position))
 

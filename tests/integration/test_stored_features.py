@@ -150,6 +150,8 @@ def test_a_fitted_head_is_scaled_already_and_calibrate_says_so(
     config.write_text(SVM.format(validation=0.1, head="{name: svm, kernel: linear}"))
     result, told = train(config, runs)
     assert told.about("decision values are divided by")
+    assert "without curves" in result.diagnosis.seen[0]
+    assert not (result.run.plots / "curves.png").exists()
     answer = imgclf("evaluate", result.run.path, "--calibrate", "--json")
     assert answer.status == 0, answer.err
     (said,) = [line for line in answer.err.splitlines() if "calibrat" in line or "temperature" in line]

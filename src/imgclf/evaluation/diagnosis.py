@@ -121,7 +121,8 @@ def chance_of(labels: NDArray[np.integer]) -> float:
 
 def of_a_fit_at_once(row: dict[str, Any]) -> Diagnosis:
     """What the one row says of a head that has no epochs."""
-    seen = f"The head was fitted at once, without epochs; accuracy on the training images is {row['accuracy']:.3f}"
+    seen = "The head was fitted at once, without epochs and so without curves; accuracy on the training images is "
+    seen += f"{row['accuracy']:.3f}"
     validation = row.get("validation_accuracy")
     seen += "" if validation is None else f", on the validation images {validation:.3f}"
     return Diagnosis("fitted at once", (f"{seen}.",), ())
