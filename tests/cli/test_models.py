@@ -151,3 +151,16 @@ def test_show_tells_what_a_published_network_does_to_the_images(imgclf: Imgclf) 
     assert "  enlarges images from 28x28 to 32x32\n  repeats the grey channel three times\n" in answer.out
     notes = json.loads(imgclf("models", "show", "application", *options, "--shape", "32x32x3", "--json").out)["notes"]
     assert notes == ["brings pixels from 0 to 1 to its own range: -1 to 1"]
+
+
+@pytest.mark.parametrize("name", ["ResNet50", "resnet50", "resnet-50"])
+def test_a_published_networks_name_leads_to_the_model_that_builds_it(name: str, imgclf: Imgclf, tmp_path: Path) -> None:
+    shown = imgclf("models", "show", name)
+    assert shown.status == 2
+    assert "hint: imgclf models show application --set model.application=ResNet50\n" in shown.err
+    for number, model in enumerate((name, f"{{name: {name}}}")):
+        (tmp_path / f"{number}.yaml").write_text(f"dataset: digits\nmodel: {model}\n")
+        checked = imgclf("config", "check", tmp_path / f"{number}.yaml")
+        assert checked.status == 2
+        assert "yaml:2: model" in checked.err
+        assert "{name: application, application: ResNet50}" in checked.err

@@ -12,6 +12,7 @@ from imgclf.experiment.document import Document
 from imgclf.experiment.mistakes import NO_VALUE, Mistake, value_at
 from imgclf.experiment.problems import KeyPath, PlainData, listed, nearest, shown
 from imgclf.experiment.schema_words import Node, allowed_values, describe, nodes_at
+from imgclf.models.networks import network_named
 
 _OF_TYPE_OR_BOUND = (  # mistakes that are said in full by what the schema expects and what was found
     "greater_than",
@@ -77,7 +78,13 @@ def _name_message(mistake: Mistake, document: Document) -> tuple[KeyPath, str]:
         return path, f"missing; expected {_one_of(place.tags)}"
     if not isinstance(name, str):
         return path, f"expected {_one_of(place.tags)}, found {shown(name)}"
-    return path, _unknown(f"unknown {key} {shown(name)}", name, place.tags, "expected one of")
+    unknown = f"unknown {key} {shown(name)}"
+    if "application" in place.tags and (network := network_named(name)):
+        return (
+            path,
+            f"{unknown}; did you mean the network of keras.applications? {{name: application, application: {network}}}",
+        )
+    return path, _unknown(unknown, name, place.tags, "expected one of")
 
 
 def _unknown(what: str, word: str, allowed: tuple[str, ...], introduction: str) -> str:

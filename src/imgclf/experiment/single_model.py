@@ -20,6 +20,7 @@ from imgclf.experiment.shipped import find_config, shipped_configs
 from imgclf.experiment.validate import validate
 from imgclf.models import MODELS, ModelUnion, model_name
 from imgclf.models.base import ModelSettings
+from imgclf.models.networks import network_named
 from imgclf.settings import ImageShape, Settings
 
 USUAL_SHAPE, USUAL_CLASSES = (28, 28, 1), 10  # MNIST's
@@ -130,5 +131,8 @@ def _config(wanted: str) -> Path:
         return find_config(wanted)
     except ImgclfError:
         near = nearest_several(wanted, known)
+    if network := network_named(wanted):
+        text = f"{printable(wanted)}: neither a model nor a config; it is a network of the model application"
+        raise ImgclfError(text, hint=f"imgclf models show application --set model.application={network}")
     hint = f"did you mean {' or '.join(near)}?" if near else "`imgclf models list` and `imgclf config list` show all"
     raise ImgclfError(f"{printable(wanted)}: neither a model nor a config", hint=hint)

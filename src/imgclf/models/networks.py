@@ -126,3 +126,12 @@ NETWORKS: dict[ApplicationName, Network] = {
     "ConvNeXtLarge": _notop("convnext_large", "torch", 224, True),
     "ConvNeXtXLarge": _notop("convnext_xlarge", "torch", 224, True),
 }
+
+
+def network_named(name: str) -> ApplicationName | None:
+    """The network that people mean by a name in any case, with or without hyphens and underscores; None: no such."""
+    return next((one for one in NETWORKS if _plain(one) == _plain(name)), None)
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "").replace("_", "").replace(" ", "")
