@@ -15,7 +15,7 @@ from imgclf.compare import paired_tests
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.problems import ExperimentError, Problem
-from imgclf.experiment.schema import shape_problems
+from imgclf.experiment.schema import Experiment, shape_problems
 from imgclf.experiment.yaml_text import parse_value
 from imgclf.loading import load_splits
 from imgclf.places import runs_folder
@@ -80,6 +80,11 @@ def compare_models(
     _check_shapes(candidates, loaded, options, screen)
     group = create_group(runs_folder(runs_dir), name or loaded[0].name, "models", datetime.now())
     screen.say(f"models  {', '.join(one.label for one in candidates)}, in {group.path}")
+    if idle := [one.label for one, its in zip(candidates, loaded, strict=True) if stays_random(its.experiment)]:
+        screen.say(
+            f"        {', '.join(idle)}: begin{'s' if len(idle) == 1 else ''} with random numbers, and only the "
+            "head trains (training.trainable: head): what it reaches is no measure of the model"
+        )
     with recorded(group):
         own = {"name": loaded[0].name, "config": str(loaded[0].path), "overrides": list(overrides), "epochs": epochs}
         group.update(**own, seed=loaded[0].experiment.seed, **_comparison(group, [], None))
@@ -124,6 +129,11 @@ def find_candidates(
     sets = [(*one, *budget) for one in sets]
     folders = _folders([value["name"] if isinstance(value, dict) else value for value in values])
     return [Candidate(*one) for one in zip(labels, folders, sets, strict=True)]
+
+
+def stays_random(experiment: Experiment) -> bool:
+    """Whether the body keeps the random numbers that it begins with."""
+    return not experiment.model.starts_trained() and all(stage.trainable == "head" for stage in experiment.stages())
 
 
 def _label(value: Any) -> str:

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from imgclf.compare_models import stays_random
 from imgclf.evaluation.group_schemas import COMPARISON_SCHEMA
+from imgclf.experiment.load import load_experiment
 from imgclf.time_model import LEAST_REPEATS, SECONDS, measure
 
 Imgclf = Callable[..., Any]
@@ -140,3 +142,17 @@ def test_models_too_large_for_the_images_of_a_folder_are_told_before_anything_is
     )
     assert answer.err.count("error: ") == 1
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "stays"),
+    [
+        (["training.trainable=head"], True),
+        (["training.stages=[{trainable: head, epochs: 1}, {trainable: all, epochs: 1}]"], False),
+        (["training.trainable=head", "model=application"], False),
+        (["training.trainable=head", "model={name: application, weights: null}"], True),
+        ([], False),
+    ],
+)
+def test_a_model_whose_body_stays_random_is_known(overrides: list[str], stays: bool) -> None:
+    assert stays_random(load_experiment("lenet_digits", overrides).experiment) == stays
