@@ -164,3 +164,19 @@ def test_a_published_networks_name_leads_to_the_model_that_builds_it(name: str, 
         assert checked.status == 2
         assert "yaml:2: model" in checked.err
         assert "{name: application, application: ResNet50}" in checked.err
+
+
+def test_show_names_the_heads_that_a_body_can_take(imgclf: Imgclf) -> None:
+    shown = json.loads(imgclf("models", "show", "mlp", "--json").out)
+    (head,) = [setting for setting in shown["settings"] if setting["key"] == "head"]
+    assert head["value"] == "softmax"
+    assert all(name in head["kind"] for name in ("softmax", "sigmoid", "svm", "logistic_regression"))
+
+
+def test_transfer_is_shown_without_a_run_and_says_where_its_layers_are(imgclf: Imgclf) -> None:
+    shown = imgclf("models", "show", "transfer")
+    assert shown.status == 0, shown.err
+    assert "  cut: null" in shown.out
+    assert "imgclf models show RUN/experiment.yaml" in shown.out
+    described = json.loads(imgclf("models", "show", "transfer", "--json").out)
+    assert described["settings"][0]["key"] == "head"

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The models that there are, what one looks like, and how several compare.", no_args_is_help=True)
 PICTURES = (".png", ".svg")
+OF_A_RUN = (
+    "its layers are those of the earlier run's network; `imgclf models show RUN/experiment.yaml` shows them, with RUN "
+    "the folder of that run, or of one that was trained on it"
+)
 
 
 @app.command("list")
@@ -68,6 +72,11 @@ def show_model(
     if diagram is not None and diagram.suffix.lower() not in PICTURES:
         raise ImgclfError(f"--diagram {diagram}: the name must end in .png or .svg")
     found = find_model(name, set_ or (), _parse_shape(shape), classes)  # mistakes before TensorFlow takes its seconds
+    if found.rests_on_a_run:
+        _show_settings(found, json)
+        if diagram is not None:
+            raise ImgclfError(f"--diagram {diagram}: {OF_A_RUN}")
+        return
 
     from imgclf.cli.screen import Terminal
 
@@ -208,18 +217,38 @@ def _draw(path: Path, layers: list[LayerRow], title: str) -> None:
         raise ImgclfError(f"--diagram {path}: can't be written: {error.strerror}") from error
 
 
-def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) -> dict[str, Any]:
+def _show_settings(found: SingleModel, json: bool) -> None:
+    """What there is to show of a model whose network is that of a run."""
+    from imgclf.cli.tables import print_text
+
+    described = _described_settings(found)
+    if json:
+        _print_json(described)
+        return
+    _print_settings(described)
+    print()
+    print_text(OF_A_RUN)
+
+
+def _described_settings(found: SingleModel) -> dict[str, Any]:
     from imgclf.experiment.single_model import setting_list
     from imgclf.models import model_name
-    from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
 
     return {
         "name": model_name(type(found.settings)),
         "description": inspect.getdoc(found.settings) or "",
+        "settings": [vars(setting) for setting in setting_list(found.settings)],
+    }
+
+
+def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) -> dict[str, Any]:
+    from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
+
+    return {
+        **_described_settings(found),
         "image_shape": list(found.image_shape),
         "classes": found.classes,
         "notes": list(found.settings.notes(found.image_shape)),
-        "settings": [vars(setting) for setting in setting_list(found.settings)],
         "layers": [
             {**vars(layer), "output_shape": list(layer.output_shape[1:]), "inputs": list(layer.inputs)}
             for layer in layers
@@ -232,15 +261,21 @@ def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) 
     }
 
 
-def _print(described: dict[str, Any]) -> None:
+def _print_settings(described: dict[str, Any]) -> None:
     from imgclf.cli.tables import print_text
 
     print(described["name"])
     for paragraph in described["description"].split("\n\n"):
         print_text(" ".join(paragraph.split()))
-    print("\nsettings (model.KEY in an experiment file)")
+    print("\nsettings (model.KEY in an experiment file; those of another choice: --set model.KEY=NAME)")
     for setting in described["settings"]:
         _print_setting(setting)
+
+
+def _print(described: dict[str, Any]) -> None:
+    from imgclf.cli.tables import print_text
+
+    _print_settings(described)
     if described["notes"]:
         print("\nwhat it does to these images first")
     for note in described["notes"]:

@@ -21,6 +21,7 @@ from imgclf.experiment.validate import validate
 from imgclf.models import MODELS, ModelUnion, model_name
 from imgclf.models.base import ModelSettings
 from imgclf.models.networks import network_named
+from imgclf.models.transfer import Transfer
 from imgclf.settings import ImageShape, Settings
 
 USUAL_SHAPE, USUAL_CLASSES = (28, 28, 1), 10  # MNIST's
@@ -33,6 +34,11 @@ class SingleModel:
     settings: ModelSettings
     image_shape: ImageShape
     classes: dict[str, int]
+
+    @property
+    def rests_on_a_run(self) -> bool:
+        """Whether the layers can't be known before an earlier run is read."""
+        return isinstance(self.settings, Transfer) and self.settings.body is None
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def find_model(
 
 
 def setting_list(settings: ModelSettings) -> list[Setting]:
-    """Every setting of a model but its name; those of its parts have dotted keys."""
+    """Every setting of a model but its name; a part that is chosen by name, then its own settings with dotted keys."""
     schema = type(settings).model_json_schema()
     return list(_settings(schema, schema, "", settings.model_dump(mode="json"), None))
 
@@ -79,11 +85,15 @@ def setting_list(settings: ModelSettings) -> list[Setting]:
 def _settings(schema: Node, node: Node, prefix: str, values: PlainData, defaults: PlainData) -> Iterator[Setting]:
     for name, raw in node["properties"].items():
         inner = resolve(schema, raw)
-        if not prefix and name == "name":
+        if name == "name":
             continue
         default = defaults.get(name) if isinstance(defaults, dict) else inner.get("default")
         part = _part(schema, inner, values[name])
         if part is not None:
+            if names(inner):
+                meaning = " ".join(str(inner.get("description", "")).split())
+                chosen = default["name"] if isinstance(default, dict) else default
+                yield Setting(prefix + name, describe(inner, schema), chosen, values[name]["name"], meaning)
             yield from _settings(schema, part, f"{prefix}{name}.", values[name], default)
         else:
             meaning = " ".join(str(inner.get("description", "")).split())
@@ -104,7 +114,8 @@ def _short(value: PlainData) -> PlainData:
 
 
 def _by_name(wanted: str, overrides: Sequence[str], shape: ImageShape | None, classes: int | None) -> SingleModel:
-    data: dict[str, Any] = {"model": {"name": wanted}}
+    # Of a transfer all but the layers can be shown without a run.
+    data: dict[str, Any] = {"model": {"name": wanted, **({"run": "latest"} if wanted == "transfer" else {})}}
     chosen = validate(Document(data, wanted, {}), _OnlyModel, Overrides.parse(overrides))
     return SingleModel(chosen.model, shape or USUAL_SHAPE, {"label": classes or USUAL_CLASSES})
 
