@@ -57,6 +57,8 @@ OF_THE_JOBS = {
     "tensorflow_probe",
     "interruption",
     "resuming",
+    "assembly",
+    "finishing",
 }  # what two jobs share
 
 # Who may know whom, besides what all know and itself.
@@ -91,7 +93,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "step_time": ROOMS | {"time_model"},
     "serving": ROOMS | {"predict", "trained", "screen"},
     "interruption": set(),
-    "resuming": ROOMS,
+    "resuming": ROOMS | {"opening", "recording", "screen"},
+    "assembly": ROOMS | {"recording", "screen", "trained", "transfer"},
+    "finishing": ROOMS | {"recording", "evaluate", "evaluation_files", "serving"},
     "recording": ROOMS | {"screen", "places", "interruption"},
     "features": ROOMS | {"recording", "screen", "places", "feature_files"},
     "feature_files": {"places"},

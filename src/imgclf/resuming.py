@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from imgclf.datasets.base import Splits
@@ -11,10 +12,28 @@ from imgclf.errors import ImgclfError
 from imgclf.experiment.differences import ABSENT, Difference, forbidden_changes, is_longer, lasting_digest
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
+from imgclf.opening import write_resumption
+from imgclf.recording import Recorder
 from imgclf.runs.checkpoints import DAMAGED, Checkpoint, newest_sound
+from imgclf.runs.files import remove_unfinished
+from imgclf.runs.find import find_unfinished
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.provenance import provenance
+from imgclf.screen import Screen
 from imgclf.training.devices import DeviceChoice
+
+
+def run_to_resume(
+    config: str | Path | None, name: str | None, resume: str | Path | None, runs_dir: Path
+) -> RunFolder | None:
+    """The run that ``resume`` means; None for a new one. Raises ImgclfError where the arguments contradict."""
+    if resume is None:
+        if config is None:
+            raise ImgclfError("train: needs CONFIG, or a run to go on with", hint="imgclf train --resume latest")
+        return None
+    if name is not None:
+        raise ImgclfError(f"--name {name}: goes with a new run; a run that goes on keeps its name")
+    return find_unfinished(str(resume), runs_dir)
 
 
 def continued(run: RunFolder, asked: LoadedExperiment, device: DeviceChoice | None) -> LoadedExperiment:
@@ -56,6 +75,28 @@ def newest_checkpoint(run: RunFolder, experiment: Experiment, say: Callable[[str
     if finished and stage.early_stopping and found.states["stopping"]["stop"]:
         raise ImgclfError(f"{run.path}: stopped early after {found.step:,} steps; more epochs would change nothing")
     return found
+
+
+def resumed_checkpoint(run: RunFolder, experiment: Experiment, splits: Splits, screen: Screen) -> Checkpoint | None:
+    """What the run goes on from; None where it begins anew. Raises ImgclfError where it can't go on."""
+    check_same_data(run, splits)
+    remove_unfinished(run.path)
+
+    def say(text: str) -> None:
+        screen.say(text)
+        run.write_log(text)
+
+    return newest_checkpoint(run, experiment, say)
+
+
+def say_resumption(run: RunFolder, experiment: Experiment, resumed: Checkpoint | None, recorder: Recorder) -> None:
+    """Say and write after which step the run goes on, and with which other versions of packages."""
+    versions = changed_versions(run)
+    if versions:
+        text = ", ".join(f"{name} {version}" for name, version in versions.items())
+        recorder.say(f"resumed with other versions than it began with ({text}): digits may differ in the last places")
+    write_resumption(run, experiment, resumed.step if resumed else 0, versions)
+    recorder.say(f"resumes after step {resumed.step:,}" if resumed else "resumes from the start: it had no checkpoint")
 
 
 def check_same_data(run: RunFolder, splits: Splits) -> None:

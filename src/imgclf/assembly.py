@@ -1,0 +1,156 @@
+"""What is trained: the network, its preprocessing and its images, from an experiment and its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgclf.datasets.base import Split, Splits
+from imgclf.datasets.pixels.shaped import shaped
+from imgclf.errors import ImgclfError
+from imgclf.experiment.load import LoadedExperiment
+from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
+from imgclf.images.fit import ImageFit
+from imgclf.models.classical_heads import ClassicalHead
+from imgclf.models.cost import multiply_adds
+from imgclf.models.heads import build_model, cut
+from imgclf.preprocessing import Preprocessing
+from imgclf.preprocessing.fit import fit as fit_preprocessing
+from imgclf.recording import Recorder
+from imgclf.runs.arrays import save_arrays
+from imgclf.runs.folder import RunFolder
+from imgclf.screen import Screen
+from imgclf.trained import Source
+from imgclf.training.class_weights import class_weights
+from imgclf.training.devices import Devices, make_deterministic
+from imgclf.training.precision import computing_in
+from imgclf.training.task import Images, Task
+from imgclf.transfer import earlier_preprocessing
+
+if TYPE_CHECKING:
+    import keras
+
+CHUNK_MULTIPLY_ADDS = 2e11  # forward and backward; five seconds at the 40e9 a second of LeNet on two AVX2 cores
+CHUNK_BYTES, CHUNK_STEPS = 2**20, 64
+
+
+def check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> None:
+    """What only the data itself can tell: shapes, classes, and whether there is a batch to train on."""
+    experiment, path = loaded.experiment, loaded.path
+    misfits = shape_problems(experiment, splits.train.pixels.image_shape) + class_problems(experiment, splits.targets)
+    misfits += schedule_problems(experiment, len(splits.train))
+    misfits += [] if splits.validation else validation_problems(experiment)
+    if misfits:
+        raise ImgclfError("; ".join(f"{path}: {'.'.join(map(str, one.path))}: {one.message}" for one in misfits))
+    for stage in () if isinstance(experiment.model.head, ClassicalHead) else experiment.stages():
+        if stage.batch_size > len(splits.train):
+            found = f"the training split has {len(splits.train)} images"
+            raise ImgclfError(
+                f"{path}: training.batch_size: {found}; a batch of {stage.batch_size} is larger",
+                hint=f"set it to {len(splits.train)} or less; a step is made of whole batches",
+            )
+        if stage.batch_size % len(devices.names):
+            found = f"{stage.batch_size} images can't be shared evenly by {len(devices.names)} devices"
+            raise ImgclfError(f"{path}: training.batch_size: {found}")
+
+
+def build_network(experiment: Experiment, splits: Splits, devices: Devices) -> keras.Model:
+    """The network with its first weights, which depend on the seed alone."""
+    import keras
+
+    keras.utils.set_random_seed(experiment.seed)
+    if experiment.runtime.deterministic:
+        make_deterministic(devices)
+    classes = {target.name: len(target.class_names) for target in splits.targets}
+    shape = experiment.preprocessing.output_shape(splits.train.pixels.image_shape)
+    with devices.strategy.scope(), computing_in(experiment.training.precision):
+        return build_model(experiment.model, shape, classes)
+
+
+def resolved(experiment: Experiment, model: keras.Model, devices: Devices) -> Experiment:
+    """The experiment with what this machine decides filled in: device, threads, steps in a call."""
+    training, runtime = experiment.training, experiment.runtime
+    batch = max(stage.batch_size for stage in training.resolved_stages())
+    steps = training.steps_per_call or _steps_per_call(model, batch)
+    return experiment.model_copy(
+        update={
+            "training": training.model_copy(update={"steps_per_call": steps}),
+            "runtime": runtime.model_copy(update={"device": devices.kind, "threads": devices.threads}),
+        }
+    )
+
+
+def fit_run_preprocessing(
+    run: RunFolder,
+    experiment: Experiment,
+    model: keras.Model,
+    earlier: Source | None,
+    fitting: ImageFit,
+    splits: Splits,
+    recorder: Recorder,
+    screen: Screen,
+) -> Preprocessing:
+    """The preprocessing, fitted on the training images and stored in the run, where there is something to fit.
+
+    Weights of an earlier run come with what that run fitted.
+    """
+    shape = model.input_shape[1:]
+    if earlier and (taken := earlier_preprocessing(experiment.preprocessing, shape, earlier)):
+        recorder.say("fitted  preprocessing: as the earlier run fitted it on its own images")
+        sha256 = save_arrays(run.preprocessing, taken.fitted)
+        run.update(preprocessing={**(earlier.record.get("preprocessing") or {}), "sha256": sha256})
+        return taken
+    pixels = shaped(splits.train.pixels, fitting)
+    fitted = fit_preprocessing(experiment.preprocessing, pixels, shape, screen.progress)
+    for note in fitted.notes:
+        recorder.say(f"fitted  {note}")
+    if fitted.record:
+        sha256 = save_arrays(run.preprocessing, fitted.preprocessing.fitted)
+        run.update(preprocessing={**fitted.record, "sha256": sha256})
+    return fitted.preprocessing
+
+
+def make_task(
+    experiment: Experiment,
+    splits: Splits,
+    devices: Devices,
+    model: keras.Model,
+    fitting: ImageFit,
+    preprocessing: Preprocessing,
+) -> Task:
+    """All that the loop needs, of the parts that were made one by one."""
+    stages = experiment.stages()
+    body, head = cut(model)
+    return Task(
+        model=model,
+        body=body,
+        head=head,
+        strategy=devices.strategy,
+        settings=experiment.training,
+        stages=stages,
+        preprocessing=preprocessing,
+        augmentations=experiment.augmentation,
+        train=_images(splits.train, fitting),
+        validation=_images(splits.validation, fitting) if splits.validation else None,
+        class_weights=tuple(
+            tuple(
+                class_weights(stage.class_weight, splits.train.labels[:, i], target.class_names)
+                for i, target in enumerate(splits.targets)
+            )
+            for stage in stages
+        ),
+        seed=experiment.seed,
+        test_time_augmentation=experiment.evaluation.test_time_augmentation,
+    )
+
+
+def _steps_per_call(model: keras.Model, batch: int) -> int:
+    """As many steps as bounds of work and of pixels' memory allow, 64 at most."""
+    by_work = CHUNK_MULTIPLY_ADDS / (multiply_adds(model) * 3 * batch + 1)
+    by_memory = CHUNK_BYTES / (int(np.prod(model.input_shape[1:])) * batch)
+    return int(max(1, min(by_work, by_memory, CHUNK_STEPS)))
+
+
+def _images(split: Split, fitting: ImageFit) -> Images:
+    return Images(shaped(split.pixels, fitting), split.labels)
