@@ -12,10 +12,10 @@ import sys
 # 2 of 4.7 seconds of the import and 120 of 670 MB.
 _NOT_NEEDED_BY_KERAS = ("sklearn", "scipy", "matplotlib", "cv2", "PIL", "pandas")
 
-# With oneDNN's kernels TensorFlow keeps all memory that it has ever had, in pieces that soon fit nothing: a step of Adam
-# on one large layer took 8.6 times the weights, where 6 are in use. The C library gives memory back; left to itself it
-# does so at once above 32 MB, which cost a convolutional network with large maps 40 % more processor time (page faults).
-# Told to map and unmap only what exceeds KEPT_BYTES, and to take the rest from one heap, it costs nothing measurable.
+# With oneDNN's kernels TensorFlow keeps all memory that it has ever had, in pieces that soon fit nothing: a step of
+# Adam on one large layer took 8.6 times the weights, where 6 are in use. The C library gives memory back; left to
+# itself it does so at once above 32 MB, which cost a convolutional network with large maps 40 % more processor time
+# (page faults). Told to map and unmap only what exceeds KEPT_BYTES, and to take the rest from one heap, it took 3 %.
 KEPT_BYTES = 2**30
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt(3)
 

@@ -94,7 +94,7 @@ def zeros_for_random() -> Iterator[None]:
     """
     import keras
 
-    class Unset(keras.initializers.Zeros):
+    class Unset(keras.initializers.Zeros):  # type: ignore[misc]  # Keras has no types
         def __init__(self, **settings: Any) -> None:
             """Takes the settings of any initialiser, and needs none."""
 
