@@ -16,6 +16,7 @@ from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import image_fit
 from imgclf.models.heads import build_model
+from imgclf.models.initializers import zeros_for_random
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.runs.arrays import load_arrays
@@ -119,7 +120,7 @@ def open_trained(
     shape, targets = _shape_and_targets(source, load_data)
     classes = {target.name: len(target.class_names) for target in targets}
     image_shape = experiment.preprocessing.output_shape(shape)
-    with computing_in(experiment.training.precision):
+    with computing_in(experiment.training.precision), zeros_for_random():
         model = build_model(experiment.model, image_shape, classes)
     load_weights(model, source.weights)
     preprocessing = _preprocessing(source, image_shape, load_data, screen)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.models.heads import build_model, is_of_head
+from imgclf.models.initializers import zeros_for_random
 from imgclf.models.transfer import Transfer
 from imgclf.preprocessing import Preprocessing, PreprocessingSettings
 from imgclf.pretrained import Pretrained
@@ -57,7 +58,8 @@ def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
     height, width, channels = record["data"]["image_shape"]
     classes = {target.name: len(target.class_names) for target in recorded_targets(record)}
     shape = source.experiment.preprocessing.output_shape((height, width, channels))
-    earlier = build_model(source.experiment.model, shape, classes)
+    with zeros_for_random():
+        earlier = build_model(source.experiment.model, shape, classes)
     load_weights(earlier, source.weights)
     arrays, known = 0, {layer.name for layer in earlier.layers}
     for layer in (one for one in model.layers if one.weights and not is_of_head(one)):

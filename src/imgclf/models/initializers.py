@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -68,6 +70,36 @@ Initializer = Annotated[
 ]
 GLOROT_UNIFORM = PlainInitializer(name="glorot_uniform")
 ZEROS = PlainInitializer(name="zeros")
+
+RANDOM = {
+    "VarianceScaling": "variance_scaling",
+    "GlorotUniform": "glorot_uniform",
+    "GlorotNormal": "glorot_normal",
+    "HeUniform": "he_uniform",
+    "HeNormal": "he_normal",
+    "LecunUniform": "lecun_uniform",
+    "LecunNormal": "lecun_normal",
+    "Orthogonal": "orthogonal",
+    "RandomUniform": "random_uniform",
+    "RandomNormal": "random_normal",
+    "TruncatedNormal": "truncated_normal",
+}  # Keras' initialisers that draw numbers, under both names that a layer may call them by
+
+
+@contextmanager
+def zeros_for_random() -> Iterator[None]:
+    """Networks that are built inside begin with zeros where they would with random numbers: to be loaded over.
+
+    Those cost seconds and twice the memory of the weights.
+    """
+    import keras
+
+    class Unset(keras.initializers.Zeros):  # type: ignore[misc]  # Keras has no types
+        def __init__(self, **settings: Any) -> None:
+            """Takes the settings of any initialiser, and needs none."""
+
+    with keras.utils.custom_object_scope(dict.fromkeys([*RANDOM, *RANDOM.values()], Unset)):
+        yield
 
 
 def _build(name: str, **settings: Any) -> keras.initializers.Initializer:

@@ -32,7 +32,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Keras names the groups of the file by the layers' classes, so that two layers of one shape could change places
     unseen; here each layer's own name, and the shape and type of each of its arrays, must be those of the model.
     Links are not followed: they may lead out of the file. Raises ImgclfError that lists what differs; the model is
-    then unchanged, and nothing was read but the file's table of contents.
+    then unchanged, and nothing was read but the file's table of contents. The arrays are read one at a time: where one of
+    them is broken, those before it are in the model already.
     """
     import h5py
 
@@ -43,17 +44,13 @@ def load_weights(model: keras.Model, path: Path) -> None:
             problems += _strangers(file, {group for group, _, _ in arrays}, "layers", set())
             if problems:
                 raise ImgclfError(f"{path}: not the weights of this model: {few(problems, SHOWN, '; ')}")
-            filled = [
-                (variable, file[f"{group}/vars/{number}"][()])
-                for group, _, variables in arrays
-                for number, variable in enumerate(variables)
-            ]
+            for group, _, variables in arrays:
+                for number, variable in enumerate(variables):
+                    variable.assign(file[f"{group}/vars/{number}"][()])
     except FileNotFoundError as error:
         raise ImgclfError(f"{path}: no such weights file") from error
     except (OSError, RuntimeError, KeyError) as error:  # what h5py raises where the file's structure is broken
         raise ImgclfError(f"{path}: not a Keras weights file (HDF5): {error}") from error
-    for variable, array in filled:
-        variable.assign(array)
     settle_normalization(model)
 
 

@@ -117,6 +117,7 @@ class _Stage:
             self._measure_and_keep(float(rates[-1]))
             if self._is_stopped():
                 break
+        self._step.release()
         self._end()
 
     def _parts(self) -> dict[str, Part]:

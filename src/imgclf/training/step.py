@@ -104,6 +104,18 @@ class Step:
         gradients, norm = self._clip(gradients)
         return loss, correct, self._is_finite(loss, norm), gradients, moving
 
+    def release(self) -> None:
+        """Give back the memory of the optimizer's variables (Adam's are twice the model's); no step follows.
+
+        Dropping the step does not: tf.distribute registers a gradient for each all_reduce, which holds the compiled
+        step, and so its variables, to the end of the process.
+        """
+        import tensorflow as tf
+
+        for variable in self.optimizer.variables:
+            for one in self.strategy.experimental_local_results(variable.value):
+                tf.raw_ops.AssignVariableOp(resource=one.handle, value=tf.zeros((0,), one.dtype))
+
     def prepared(self, images: Any, numbers: Any) -> Any:
         """The images as the model sees them: augmented, then preprocessed, float32; of a frozen body, its features."""
         seen = self.preprocessing.apply(augment(self.augmentations, images, numbers))
