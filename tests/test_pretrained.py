@@ -12,7 +12,7 @@ from imgclf.errors import ImgclfError
 from imgclf.models.application import Application
 from imgclf.models.heads import build_model
 from imgclf.models.published import PublishedWeights
-from imgclf.pretrained import find_published, load_pretrained
+from imgclf.pretrained import find_published, load_pretrained, pretrained_file
 
 DATA = Path(os.environ.get("IMGCLF_DATA_DIR", Path(__file__).parents[1] / "data"))
 VGG16 = DATA / "weights" / "vgg16_imagenet_notop.h5"
@@ -80,8 +80,9 @@ def test_the_head_keeps_its_first_weights(data: Path, tmp_path: Path) -> None:
     settings = Application(name="application", application="MobileNetV3Small", weights="small.h5")
     model = build_model(settings, (8, 8, 1), {"label": 3})
     kernel, stem = (model.get_layer(name).kernel.numpy() for name in ("logits_label", "conv"))
-    loaded = load_pretrained(model, settings, data)
-    assert loaded is not None
+    path = pretrained_file(settings, data)
+    assert path == Path("small.h5")
+    loaded = load_pretrained(model, settings, path)
     assert loaded.sha256 == hashlib.sha256((tmp_path / "small.h5").read_bytes()).hexdigest()
     assert loaded.text() == f"small.h5: {len(theirs.weights)} arrays into MobileNetV3Small"
     np.testing.assert_array_equal(model.get_layer("logits_label").kernel, kernel)
@@ -91,7 +92,7 @@ def test_the_head_keeps_its_first_weights(data: Path, tmp_path: Path) -> None:
 
 def test_a_model_that_asks_for_none_gets_none(data: Path) -> None:
     settings = Application(name="application", application="VGG16", weights=None)
-    assert load_pretrained(build_model(settings, (32, 32, 3), {"label": 2}), settings, data) is None
+    assert pretrained_file(settings, data) is None
 
 
 @pytest.mark.slow  # needs the published weights and photographs
@@ -103,8 +104,7 @@ def test_photographs_have_the_features_that_keras_itself_gives_them() -> None:
 
     settings = Application(name="application", application="VGG16", pooling="flatten")
     model = build_model(settings, (150, 150, 3), {"label": 2})
-    loaded = load_pretrained(model, settings, DATA)
-    assert loaded is not None
+    loaded = load_pretrained(model, settings, VGG16)
     assert (loaded.path, loaded.arrays) == (VGG16, 26)
     files = [DATA / "cats_vs_dogs" / "train" / name for name in ("cat.1.jpg", "dog.1.jpg")]
     photographs = np.stack([cv2.resize(cv2.imread(str(one))[..., ::-1], (150, 150)) for one in files]).astype("f4")

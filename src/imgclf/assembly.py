@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,17 +16,22 @@ from imgclf.images.fit import ImageFit
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import multiply_adds
 from imgclf.models.heads import build_model, cut
+from imgclf.models.initializers import zeros_for_random
+from imgclf.models.transfer import Transfer
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
+from imgclf.pretrained import pretrained_file
 from imgclf.recording import Recorder
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder
 from imgclf.screen import Screen
+from imgclf.settings import ImageShape, Misfit
 from imgclf.trained import Source
 from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import Devices, make_deterministic
 from imgclf.training.precision import computing_in
 from imgclf.training.task import Images, Task
+from imgclf.training.trainable import unknown_layer
 from imgclf.transfer import earlier_preprocessing
 
 if TYPE_CHECKING:
@@ -35,6 +41,48 @@ CHUNK_MULTIPLY_ADDS = 2e11  # forward and backward; five seconds at the 40e9 a s
 CHUNK_BYTES, CHUNK_STEPS = 2**20, 64
 
 
+def check_network(loaded: LoadedExperiment, data_dir: str | Path | None) -> Path | None:
+    """The file of published weights that the network begins with, before any data is read; None where there is none.
+
+    Raises ImgclfError where it is nowhere, and for every name of a layer that the network does not have.
+    """
+    model = loaded.experiment.model
+    misfits = layer_problems(loaded.experiment)
+    try:
+        path = pretrained_file(model, data_dir)
+    except ImgclfError as error:
+        if not misfits:
+            raise
+        message = f"{error}; {error.hint}" if error.hint else str(error)
+        misfits.append(Misfit(("model", "weights"), message.removeprefix("model.weights: ")))
+    if misfits:
+        raise loaded.error(misfits)
+    return path
+
+
+def layer_problems(experiment: Experiment) -> list[Misfit]:
+    """Names of layers that the network does not have, as far as the images' shape is known without reading any.
+
+    To know its layers the network is built, where the experiment names one: half a second for VGG16.
+    """
+    stages = [(number, stage.trainable) for number, stage in enumerate(experiment.stages())]
+    named = [(number, trainable) for number, trainable in stages if trainable not in ("all", "head")]
+    model, shape, misfits = experiment.model, _shape_without_data(experiment), []
+    cut_body = model.body if isinstance(model, Transfer) and model.cut else None
+    if shape is None or not (named or cut_body):
+        return []
+    with zeros_for_random():
+        if isinstance(model, Transfer) and cut_body and (message := model.unknown_cut(cut_body.build_body(shape))):
+            misfits.append(Misfit(("model", "cut"), message))
+            model = model.model_copy(update={"cut": None})
+        network = build_model(model, shape, {"label": 2})
+    for number, trainable in named:
+        if message := unknown_layer(network, cut(network)[1], trainable):
+            stage = ("stages", number) if experiment.training.stages else ()
+            misfits.append(Misfit(("training", *stage, "trainable"), message))
+    return misfits
+
+
 def check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> None:
     """What only the data itself can tell: shapes, classes, and whether there is a batch to train on."""
     experiment, path = loaded.experiment, loaded.path
@@ -42,7 +90,7 @@ def check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> No
     misfits += schedule_problems(experiment, len(splits.train))
     misfits += [] if splits.validation else validation_problems(experiment)
     if misfits:
-        raise ImgclfError("; ".join(f"{path}: {'.'.join(map(str, one.path))}: {one.message}" for one in misfits))
+        raise loaded.error(misfits)
     for stage in () if isinstance(experiment.model.head, ClassicalHead) else experiment.stages():
         if stage.batch_size > len(splits.train):
             found = f"the training split has {len(splits.train)} images"
@@ -143,6 +191,12 @@ def make_task(
         seed=experiment.seed,
         test_time_augmentation=experiment.evaluation.test_time_augmentation,
     )
+
+
+def _shape_without_data(experiment: Experiment) -> ImageShape | None:
+    """The images' shape as the network sees it, where it is known before any is read; channels may be others."""
+    known = experiment.dataset.known_shape() or ((1, 1, 3) if experiment.preprocessing.size else None)
+    return experiment.preprocessing.output_shape(known) if known else None
 
 
 def _steps_per_call(model: keras.Model, batch: int) -> int:

@@ -41,26 +41,23 @@ class Pretrained:
         return {"network": self.network, "path": str(self.path), "sha256": self.sha256, "arrays": self.arrays}
 
 
-def load_pretrained(model: keras.Model, settings: ModelSettings, data_dir: str | Path | None) -> Pretrained | None:
-    """Fill the body of ``model`` with the published weights that its settings ask for; None where they ask for none.
+def pretrained_file(settings: ModelSettings, data_dir: str | Path | None) -> Path | None:
+    """The file of the published weights that the settings ask for; None where they ask for none.
 
-    Raises ImgclfError where the file is nowhere and can't be downloaded, or is not of this network.
+    Raises ImgclfError where it is nowhere and can't be downloaded.
     """
     wanted = settings.published_weights()
-    if wanted is None:
-        return None
-    path = find_published(wanted, data_folder(data_dir))
+    return find_published(wanted, data_folder(data_dir)) if wanted else None
+
+
+def load_pretrained(model: keras.Model, settings: ModelSettings, path: Path) -> Pretrained:
+    """Fill the body of ``model`` with the published weights in ``path``. Raises ImgclfError where they don't fit."""
+    wanted = settings.published_weights()
+    assert wanted is not None
     body = [layer for layer in model.layers if not is_of_head(layer)]
     arrays = load_published(body, path)
     settings.finish_loading(model)
     return Pretrained(wanted.network, path, _sha256(path), arrays)
-
-
-def check_given_weights(settings: ModelSettings, data_dir: str | Path | None) -> None:
-    """Raise ImgclfError where the settings name a weights file that is nowhere; before any data is read."""
-    wanted = settings.published_weights()
-    if wanted is not None and wanted.wanted != "imagenet":
-        find_published(wanted, data_folder(data_dir))
 
 
 def find_published(wanted: PublishedWeights, data: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def continued(run: RunFolder, asked: LoadedExperiment, device: DeviceChoice | No
     record = run.record()
     if record.get("status") == "finished" and not is_longer(old, new):
         raise ImgclfError(f"{run.path}: is finished", hint="--set training.epochs=N makes its last stage longer")
-    return LoadedExperiment(new, asked.path, str(record.get("name", asked.name)))
+    return replace(asked, experiment=new, name=str(record.get("name", asked.name)))
 
 
 def newest_checkpoint(run: RunFolder, experiment: Experiment, say: Callable[[str], None]) -> Checkpoint | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgclf.assembly import build_network, check_data, fit_run_preprocessing, make_task, resolved
+from imgclf.assembly import build_network, check_data, check_network, fit_run_preprocessing, make_task, resolved
 from imgclf.classical import fit_classical
 from imgclf.errors import WorkFailed
 from imgclf.evaluation.diagnosis import Diagnosis
@@ -25,7 +25,7 @@ from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.opening import layers_of_stages, now, say_start, write_start
 from imgclf.places import runs_folder
-from imgclf.pretrained import Pretrained, check_given_weights, load_pretrained
+from imgclf.pretrained import load_pretrained
 from imgclf.recording import Recorder
 from imgclf.resuming import continued, resumed_checkpoint, run_to_resume, say_resumption
 from imgclf.runs.folder import RunFolder, create_run_folder
@@ -79,15 +79,14 @@ def train(
         loaded, earlier = with_earlier_network(wanted, runs_folder(runs_dir))
         if old:
             loaded, device = continued(old, loaded, device), None
-        check_given_weights(loaded.experiment.model, data_dir)
+        published = check_network(loaded, data_dir)
         splits = load_splits(loaded.experiment, data_dir, screen)
         devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
         check_data(loaded, splits, devices)
         model = build_network(loaded.experiment, splits, devices)
-        if earlier:
-            pretrained: Pretrained | None = load_earlier_weights(model, earlier)
-        else:
-            pretrained = load_pretrained(model, loaded.experiment.model, data_dir)
+        pretrained = load_earlier_weights(model, earlier) if earlier else None
+        if published:
+            pretrained = load_pretrained(model, loaded.experiment.model, published)
         stages = layers_of_stages(loaded.experiment, model)
         experiment = resolved(loaded.experiment, model, devices)
         resumed = resumed_checkpoint(old, experiment, splits, screen) if old else None

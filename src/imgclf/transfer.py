@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def with_earlier_network(loaded: LoadedExperiment, runs_dir: Path) -> tuple[Load
     assert source.run is not None
     taken = model.model_copy(update={**of_earlier, "run": str(source.run.path)})
     experiment = loaded.experiment.model_copy(update={"model": taken})
-    return LoadedExperiment(experiment, loaded.path, loaded.name), source
+    return replace(loaded, experiment=experiment), source
 
 
 def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 STEP_OF_ADAM = 8.0  # weights, gradients, two moments, two temporaries; one more, and what plots and graphs take
-AFTERWARDS = 3.5  # the network that was trained, the one that was opened again, and what plots and graphs take
+AFTERWARDS = 4.2  # the network that was trained, the one that was opened again, and what plots and graphs take
 CHILD = """
 import json, resource, sys
 from imgclf.startup import import_lean

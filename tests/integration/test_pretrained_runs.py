@@ -64,3 +64,51 @@ def test_weights_that_are_nowhere_end_the_command_before_any_run(imgclf: Imgclf,
         answer.err
     )
     assert not (tmp_path / "runs").exists()
+
+
+def test_all_wrong_names_of_files_and_layers_are_told_with_their_lines_before_any_data_is_looked_for(
+    imgclf: Imgclf, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("""\
+dataset: {name: image_folder, path: nowhere, validation_size: 4}
+preprocessing: {size: 32}
+model: {name: application, application: VGG16, weights: nowhere.h5}
+training:
+  steps: 1
+  stages:
+    - trainable: head
+    - trainable: blok5
+    - trainable: block5
+    - trainable: block4_cov2
+""")
+    answer = imgclf("train", path, "--runs-dir", tmp_path / "runs", "--data-dir", tmp_path)
+    weights, first, second = answer.err.splitlines()
+    assert answer.status == 2
+    assert weights.startswith(f"error: {path}:3: model.weights: no such file: nowhere.h5")
+    assert first.startswith(f"error: {path}:8: training.stages[1].trainable: expected all, head")
+    assert 'found "blok5"; did you mean "block5"?' in first
+    assert f"{path}:10: training.stages[3].trainable: " in second
+    assert 'did you mean "block4_conv2"?' in second
+
+
+def test_a_layer_to_cut_at_is_compared_before_any_data_is_looked_for(imgclf: Imgclf, tmp_path: Path) -> None:
+    places = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path)
+    earlier = ("--set", "training.epochs=null", "--set", "training.steps=1")
+    assert imgclf("train", "lenet_digits", *earlier, *places).status == 0
+    path = tmp_path / "mine.yaml"
+    path.write_text("""\
+dataset: {name: image_folder, path: nowhere}
+preprocessing: {size: 8}
+model:
+  name: transfer
+  run: latest
+  cut: conv_9
+training: {trainable: convolution_1}
+""")
+    answer = imgclf("train", path, *places)
+    cut, trainable = answer.err.splitlines()
+    assert answer.status == 2
+    assert f"{path}:6: model.cut: expected a layer of the lenet of " in cut
+    assert 'found "conv_9"; did you mean "conv_' in cut
+    assert f"{path}:7: training.trainable: expected all, head" in trainable

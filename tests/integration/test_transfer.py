@@ -93,7 +93,7 @@ def test_the_list_of_the_cache_says_what_stored_features_are_of(
 @pytest.mark.parametrize(
     ("cut", "overrides", "message"),
     [
-        ("conv_9", [], 'must be a layer of the lenet of .*; got "conv_9"'),
+        ("conv_9", [], 'expected a layer of the lenet of .*, found "conv_9"'),
         ("conv_2", ["preprocessing.scaling=symmetric"], "scaling differs"),
         ("dense_1", ["preprocessing.size=16"], "layer dense_1 must have weights of the shapes"),
     ],

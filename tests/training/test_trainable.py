@@ -36,9 +36,8 @@ def test_frozen_batch_normalisation_trains_nothing() -> None:
 
 
 def test_a_name_that_no_layer_has_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(ImgclfError, match='got "blok5"') as refused:
+    with pytest.raises(ImgclfError, match=r'found "blok5".* layers with weights: conv_1_1'):
         trained("blok5")
-    assert "conv_1_1" in str(refused.value.hint)
 
 
 def test_what_trains_is_told_with_its_number_of_weights() -> None:

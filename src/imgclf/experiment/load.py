@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from imgclf.experiment.document import Document
 from imgclf.experiment.overrides import Overrides
+from imgclf.experiment.problems import ExperimentError, Problem, dotted
 from imgclf.experiment.schema import Experiment
 from imgclf.experiment.shipped import find_config
 from imgclf.experiment.validate import validate
 from imgclf.experiment.yaml_scalars import kind_of
 from imgclf.experiment.yaml_text import read
+from imgclf.settings import Misfit
 
 
 @dataclass(frozen=True)
 class LoadedExperiment:
-    """An experiment, the file it came from, and the name that its runs bear."""
+    """An experiment, the file it came from, the name that its runs bear, and the place of every key."""
 
     experiment: Experiment
     path: Path
     name: str
+    document: Document
+
+    def error(self, misfits: Iterable[Misfit]) -> ExperimentError:
+        """Every mistake that shows only with the data or the network, at its place."""
+        return ExperimentError(
+            Problem(self.document.where(one.path), dotted(one.path), one.message)
+            for one in sorted(misfits, key=lambda one: self.document.line(one.path))
+        )
 
 
 def load_experiment(config: str, overrides: Sequence[str] = ()) -> LoadedExperiment:
@@ -33,12 +44,14 @@ def load_experiment(config: str, overrides: Sequence[str] = ()) -> LoadedExperim
     Raises ExperimentError with every mistake of file and overrides, and ImgclfError where there is no such file.
     """
     path = find_config(config)
-    experiment = validate(read(path), Experiment, Overrides.parse(overrides))
+    changes = Overrides.parse(overrides)
+    document = changes.apply(read(path))
+    experiment = validate(document, Experiment)
     # A run's own copy is called experiment.yaml; runs that repeat it bear the name of its folder, without the time.
     name = (
         path.stem if path.name != "experiment.yaml" else re.sub(r"-\d{8}-\d{6}(-\d+)?$", "", path.resolve().parent.name)
     )
-    return LoadedExperiment(experiment, path, name)
+    return LoadedExperiment(experiment, path, name, document)
 
 
 def experiment_text(experiment: Experiment) -> str:

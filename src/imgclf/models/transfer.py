@@ -67,15 +67,21 @@ class Transfer(ModelSettings):
         (image,) = whole.inputs
         return keras.Model(image, features, name=self.name)
 
-    def _last(self, whole: keras.Model) -> keras.Layer:
+    def unknown_cut(self, whole: keras.Model) -> str | None:
+        """What is wrong with ``cut`` where the earlier run's network has no such layer; None where it has."""
         names = [layer.name for layer in whole.layers]
-        if self.cut not in names:
-            near = get_close_matches(str(self.cut), names, n=1)
-            meant = f'did you mean "{near[0]}"? ' if near else ""
-            hint = f"{meant}its layers: {few(names, most=20)}"
-            raise ImgclfError(
-                f'model.cut: must be a layer of the {whole.name} of {self.run}; got "{self.cut}"', hint=hint
-            )
+        if self.cut is None or self.cut in names:
+            return None
+        near = get_close_matches(self.cut, names, n=1)
+        meant = f'did you mean "{near[0]}"? ' if near else ""
+        return (
+            f'expected a layer of the {whole.name} of {self.run}, found "{self.cut}"; '
+            f"{meant}its layers: {few(names, most=20)}"
+        )
+
+    def _last(self, whole: keras.Model) -> keras.Layer:
+        if message := self.unknown_cut(whole):
+            raise ImgclfError(f"model.cut: {message}")
         return whole.get_layer(self.cut)
 
     def _pool(self) -> keras.Layer:

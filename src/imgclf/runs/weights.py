@@ -32,8 +32,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Keras names the groups of the file by the layers' classes, so that two layers of one shape could change places
     unseen; here each layer's own name, and the shape and type of each of its arrays, must be those of the model.
     Links are not followed: they may lead out of the file. Raises ImgclfError that lists what differs; the model is
-    then unchanged, and nothing was read but the file's table of contents. The arrays are read one at a time: where one of
-    them is broken, those before it are in the model already.
+    then unchanged, and nothing was read but the file's table of contents. The arrays are read one at a time:
+    where one is broken, those before it are in the model already.
     """
     import h5py
 

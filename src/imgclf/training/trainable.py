@@ -40,24 +40,30 @@ def trainable_text(layers: Sequence[keras.Layer], model: keras.Model) -> str:
     return f"{count:,} of {model.count_params():,} parameters: {', '.join(names)}"
 
 
+def unknown_layer(model: keras.Model, head: keras.Model, trainable: str) -> str | None:
+    """What is wrong with a name that no layer of ``model`` begins with; None where one does."""
+    if trainable in ("all", "head") or any(layer.name.startswith(trainable) for layer in model.layers):
+        return None
+    names = [layer.name for layer in model.layers if layer.weights and layer not in head.layers]
+    near = get_close_matches(trainable, [*names, *(name.split("_")[0] for name in names)], n=1)
+    meant = f'did you mean "{near[0]}"? ' if near else ""
+    return (
+        f'expected all, head, or the beginning of a layer\'s name, found "{trainable}"; '
+        f"{meant}the body's layers with weights: {few(names, most=20)}"
+    )
+
+
 def _first(model: keras.Model, head: keras.Model, trainable: str) -> int | None:
     """The place of the first layer of the body that trains; None where only the head does."""
     if trainable == "head":
         return None
     if trainable == "all":
         return 0
+    if message := unknown_layer(model, head, trainable):
+        raise ImgclfError(f"training.trainable: {message}")
     # A whole name before the beginning of another: conv2d_1 is not conv2d_10.
-    for fits in (str.__eq__, str.startswith):
-        for place, layer in enumerate(model.layers):
-            if fits(layer.name, trainable):
-                return place
-    names = [layer.name for layer in model.layers if layer.weights and layer not in head.layers]
-    near = get_close_matches(trainable, [*names, *(name.split("_")[0] for name in names)], n=1)
-    meant = f'did you mean "{near[0]}"? ' if near else ""
-    raise ImgclfError(
-        f'training.trainable: must be all, head, or the beginning of a layer\'s name; got "{trainable}"',
-        hint=f"{meant}the body's layers with weights: {few(names, most=20)}",
-    )
+    names = [layer.name for layer in model.layers]
+    return names.index(trainable if trainable in names else next(one for one in names if one.startswith(trainable)))
 
 
 def _is_normalization(layer: keras.Layer) -> bool:
