@@ -73,6 +73,22 @@ def test_trains_three_steps_and_its_weights_come_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(fresh(images), model(images))
 
 
+@pytest.mark.slow  # ten to twenty seconds each
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_learns_one_batch_by_heart(version: str) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = build_model(settings(version=version, weights=None), (64, 64, 3), {"label": 4})
+    images, labels = np.random.default_rng(0).random((8, 64, 64, 3), np.float32), np.arange(8) % 4
+    model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for _ in range(10):
+        model.fit(np.tile(images, (20, 1, 1, 1)), np.tile(labels, 20), batch_size=8, shuffle=False, verbose=0)
+        if np.array_equal(np.asarray(model(images)).argmax(axis=1), labels):
+            return
+    pytest.fail(f"SqueezeNet {version} had not learned eight images after 200 steps")
+
+
 @pytest.mark.slow  # needs the published weights
 @pytest.mark.skipif(not WEIGHTS.exists(), reason=f"{WEIGHTS} is not there")
 def test_layers_have_the_names_of_the_published_file() -> None:
