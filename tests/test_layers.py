@@ -93,7 +93,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "step_time": ROOMS | {"time_model"},
     "serving": ROOMS | {"predict", "trained", "screen"},
     "interruption": set(),
-    "resuming": ROOMS | {"opening", "recording", "screen"},
+    "resuming": ROOMS | {"opening", "pretrained", "recording", "screen", "transfer"},
     "assembly": ROOMS | {"pretrained", "recording", "screen", "trained", "transfer"},
     "finishing": ROOMS | {"recording", "evaluate", "evaluation_files", "serving"},
     "recording": ROOMS | {"screen", "places", "interruption"},

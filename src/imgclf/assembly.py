@@ -32,7 +32,7 @@ from imgclf.training.devices import Devices, make_deterministic
 from imgclf.training.precision import computing_in
 from imgclf.training.task import Images, Task
 from imgclf.training.trainable import unknown_layer
-from imgclf.transfer import earlier_preprocessing
+from imgclf.transfer import preprocessing_of
 
 if TYPE_CHECKING:
     import keras
@@ -141,10 +141,12 @@ def fit_run_preprocessing(
 ) -> Preprocessing:
     """The preprocessing, fitted on the training images and stored in the run, where there is something to fit.
 
-    Weights of an earlier run come with what that run fitted.
+    Weights of an earlier run come with what that run fitted; a run that goes on has fitted already.
     """
     shape = model.input_shape[1:]
-    if earlier and (taken := earlier_preprocessing(experiment.preprocessing, shape, earlier)):
+    if run.preprocessing.is_file() and (taken := preprocessing_of(run, experiment.preprocessing, shape)):
+        return taken
+    if earlier and earlier.run and (taken := preprocessing_of(earlier.run, experiment.preprocessing, shape)):
         recorder.say("fitted  preprocessing: as the earlier run fitted it on its own images")
         sha256 = save_arrays(run.preprocessing, taken.fitted)
         run.update(preprocessing={**(earlier.record.get("preprocessing") or {}), "sha256": sha256})

@@ -86,17 +86,24 @@ class Body:
 
 
 def with_stored_features(
-    task: Task, experiment: Experiment, splits: Splits, fitting: ImageFit, recorder: Recorder, screen: Screen
+    task: Task,
+    experiment: Experiment,
+    splits: Splits,
+    fitting: ImageFit,
+    recorder: Recorder,
+    screen: Screen,
+    first_stage: int = 0,
 ) -> Task:
     """The task with stored features for each stage that trains the head alone, where that is the same to it.
 
+    A run that goes on has no use for those of the stages before ``first_stage``, which is counted from 0.
     ``fitting`` brings images to the shape that the model takes. What stands against it is said.
     """
     reasons = unstorable_stages(experiment)
     for number, reason in reasons.items():
         recorder.say(f"stage {number + 1}: features are not stored, since {reason}")
     numbers = [one for one, stage in enumerate(task.stages) if stage.trainable == "head" and one not in reasons]
-    if not numbers:
+    if not any(one >= first_stage for one in numbers):
         return task
     body = Body.of(experiment, task.body, task.preprocessing)
     stored = _Store(body, experiment.dataset.name, fitting, features_folder(), recorder, screen).stored(splits)

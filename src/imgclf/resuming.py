@@ -13,7 +13,9 @@ from imgclf.errors import ImgclfError
 from imgclf.experiment.differences import ABSENT, Difference, forbidden_changes, is_longer, lasting_digest
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
+from imgclf.models.transfer import Transfer
 from imgclf.opening import write_resumption
+from imgclf.pretrained import Pretrained
 from imgclf.recording import Recorder
 from imgclf.runs.checkpoints import DAMAGED, Checkpoint, newest_sound
 from imgclf.runs.files import remove_unfinished
@@ -22,6 +24,7 @@ from imgclf.runs.folder import RunFolder
 from imgclf.runs.provenance import provenance
 from imgclf.screen import Screen
 from imgclf.training.devices import DeviceChoice
+from imgclf.transfer import as_before
 
 
 def run_to_resume(
@@ -78,9 +81,8 @@ def newest_checkpoint(run: RunFolder, experiment: Experiment, say: Callable[[str
     return found
 
 
-def resumed_checkpoint(run: RunFolder, experiment: Experiment, splits: Splits, screen: Screen) -> Checkpoint | None:
+def resumed_checkpoint(run: RunFolder, experiment: Experiment, screen: Screen) -> Checkpoint | None:
     """What the run goes on from; None where it begins anew. Raises ImgclfError where it can't go on."""
-    check_same_data(run, splits)
     remove_unfinished(run.path)
 
     def say(text: str) -> None:
@@ -92,12 +94,25 @@ def resumed_checkpoint(run: RunFolder, experiment: Experiment, splits: Splits, s
 
 def say_resumption(run: RunFolder, experiment: Experiment, resumed: Checkpoint | None, recorder: Recorder) -> None:
     """Say and write after which step the run goes on, and with which other versions of packages."""
+    before, stage = load_experiment(str(run.experiment)).experiment, experiment.stages()[-1]
+    if is_longer(before, experiment) and stage.schedule.follows_length:
+        recorder.say(
+            f"made longer: its {stage.schedule.name} schedule is that of the new length from here on, and was that of "
+            "the old one before; a run that is as long from its start gives another result"
+        )
     versions = changed_versions(run)
     if versions:
         text = ", ".join(f"{name} {version}" for name, version in versions.items())
         recorder.say(f"resumed with other versions than it began with ({text}): digits may differ in the last places")
     write_resumption(run, experiment, resumed.step if resumed else 0, versions)
     recorder.say(f"resumes after step {resumed.step:,}" if resumed else "resumes from the start: it had no checkpoint")
+
+
+def check_same_weights(run: RunFolder, pretrained: Pretrained | None) -> None:
+    """Raise ImgclfError where a run that begins anew would begin with other weights than it did."""
+    began_with, found = (run.record().get("pretrained") or {}).get("sha256"), pretrained and pretrained.sha256
+    if began_with and found != began_with:
+        raise ImgclfError(f"{run.path}: began with weights of SHA-256 {began_with}; found those of {found}")
 
 
 def check_same_data(run: RunFolder, splits: Splits) -> None:
@@ -123,8 +138,12 @@ def _decided_as(old: Experiment, new: Experiment, asked: DeviceChoice | None) ->
     device = asked or runtime.device
     device = old.runtime.device if device == "auto" else device
     decided = {"device": device, "threads": runtime.threads or old.runtime.threads}
+    model = new.model
+    if isinstance(model, Transfer) and isinstance(old.model, Transfer):
+        model = as_before(model, old.model)
     return new.model_copy(
         update={
+            "model": model,
             "training": training.model_copy(update={"steps_per_call": steps_per_call}),
             "runtime": runtime.model_copy(update=decided),
         }

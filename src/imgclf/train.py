@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imgclf.assembly import build_network, check_data, check_network, fit_run_preprocessing, make_task, resolved
 from imgclf.classical import fit_classical
@@ -27,18 +27,23 @@ from imgclf.opening import layers_of_stages, now, say_start, write_start
 from imgclf.places import runs_folder
 from imgclf.pretrained import load_pretrained
 from imgclf.recording import Recorder
-from imgclf.resuming import continued, resumed_checkpoint, run_to_resume, say_resumption
+from imgclf.resuming import (
+    check_same_data,
+    check_same_weights,
+    continued,
+    resumed_checkpoint,
+    run_to_resume,
+    say_resumption,
+)
 from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.runs.process import sole_trainer
 from imgclf.runs.provenance import peak_memory
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels
+from imgclf.training.checkpoint import Variables
 from imgclf.training.devices import DeviceChoice, choose_devices
 from imgclf.training.loop import fit
 from imgclf.transfer import load_earlier_weights, with_earlier_network
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -75,21 +80,29 @@ def train(
         old = run_to_resume(config, name, resume, runs_folder(runs_dir))
         if old:
             held.enter_context(sole_trainer(old))
-        wanted = load_experiment(str(config or (old and old.experiment)), overrides)
-        loaded, earlier = with_earlier_network(wanted, runs_folder(runs_dir))
+        loaded = load_experiment(str(config or (old and old.experiment)), overrides)
         if old:
             loaded, device = continued(old, loaded, device), None
-        published = check_network(loaded, data_dir)
+        resumed = resumed_checkpoint(old, loaded.experiment, screen) if old else None
+        published = earlier = None
+        if resumed is None:
+            loaded, earlier = with_earlier_network(loaded, runs_folder(runs_dir))
+            published = check_network(loaded, data_dir)
         splits = load_splits(loaded.experiment, data_dir, screen)
+        if old:
+            check_same_data(old, splits)
         devices = choose_devices(device or loaded.experiment.runtime.device, loaded.experiment.runtime.threads)
         check_data(loaded, splits, devices)
         model = build_network(loaded.experiment, splits, devices)
         pretrained = load_earlier_weights(model, earlier) if earlier else None
         if published:
             pretrained = load_pretrained(model, loaded.experiment.model, published)
+        if resumed:
+            Variables(model.variables).restore(resumed.states["model"])
+        elif old:
+            check_same_weights(old, pretrained)
         stages = layers_of_stages(loaded.experiment, model)
         experiment = resolved(loaded.experiment, model, devices)
-        resumed = resumed_checkpoint(old, experiment, splits, screen) if old else None
         run = old or create_run_folder(runs_folder(runs_dir), name or loaded.name, datetime.now())
         if not old:
             held.enter_context(sole_trainer(run))
@@ -108,8 +121,9 @@ def train(
             fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
             preprocessing = fit_run_preprocessing(run, experiment, model, earlier, fitting, splits, recorder, screen)
             task = make_task(experiment, splits, devices, model, fitting, preprocessing)
+            first_stage = resumed.states["run"]["stage"] if resumed else 0
             with _timed(run, recorder):
-                task = with_stored_features(task, experiment, splits, fitting, recorder, screen)
+                task = with_stored_features(task, experiment, splits, fitting, recorder, screen, first_stage)
                 if isinstance(experiment.model.head, ClassicalHead):
                     task, outcome = fit_classical(task, experiment, splits.targets[0].name, run, recorder)
                 else:

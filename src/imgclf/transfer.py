@@ -18,6 +18,7 @@ from imgclf.pretrained import Pretrained
 from imgclf.runs.arrays import load_arrays
 from imgclf.runs.files import sha256_of
 from imgclf.runs.find import find_run
+from imgclf.runs.folder import RunFolder
 from imgclf.runs.hdf5 import settle_normalization
 from imgclf.runs.weights import load_weights
 from imgclf.settings import ImageShape
@@ -79,16 +80,24 @@ def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
     return Pretrained(str(source.experiment.model.name), source.weights, sha256_of(source.weights), arrays)
 
 
-def earlier_preprocessing(settings: PreprocessingSettings, shape: ImageShape, source: Source) -> Preprocessing | None:
-    """The preprocessing as the earlier run fitted it, since its weights know no other; None where nothing is fitted.
+def preprocessing_of(run: RunFolder, settings: PreprocessingSettings, shape: ImageShape) -> Preprocessing | None:
+    """The preprocessing as a run fitted it, since its weights know no other; None where nothing is fitted.
 
     Raises ImgclfError where it was fitted on images of another shape.
     """
     arrays = settings.arrays(shape)
-    if not arrays or source.run is None:
+    if not arrays:
         return None
-    recorded = source.record.get("preprocessing") or {}
-    return Preprocessing(settings, load_arrays(source.run.preprocessing, arrays, recorded.get("sha256")))
+    recorded = run.record().get("preprocessing") or {}
+    return Preprocessing(settings, load_arrays(run.preprocessing, arrays, recorded.get("sha256")))
+
+
+def as_before(asked: Transfer, before: Transfer) -> Transfer:
+    """A transfer that is asked for again, with what was read from the earlier run when the run began."""
+    if asked.body is not None or Path(asked.run).name not in ("latest", Path(before.run).name):
+        return asked
+    read = {"body": before.body, "run": before.run}
+    return asked.model_copy(update=read if asked.cut else {**read, "cut": before.cut, "pooling": before.pooling})
 
 
 def settled_run(config: str, overrides: Sequence[str], runs_dir: Path) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import imgclf
+from imgclf.runs.folder import RunFolder
 from imgclf.verify_resume import compare_runs, draw_kills
 
 # Slow: real runs, a few seconds each.
@@ -223,3 +224,49 @@ def test_kills_are_the_same_for_a_seed_at_rising_steps_and_half_of_them_in_check
     assert all(1 <= kill.step < 200 for kill in kills)
     assert sum(kill.arrays is not None for kill in kills) == 5
     assert len(draw_kills(10, 4, seed=1)) == 3
+
+
+@pytest.fixture(scope="module")
+def transfers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an earlier run, one that builds on it in two stages, and the same broken off in the first one."""
+    runs = tmp_path_factory.mktemp("transfers")
+    first = ["model.filters=[4,8]", "training.epochs=2"]
+    earlier = imgclf.train("lenet_digits", overrides=first, runs_dir=runs, name="earlier").run.path
+    stages = "training.stages=[{trainable: head, epochs: 2}, {trainable: all, epochs: 1}]"
+    changed = [f"model={{name: transfer, run: {earlier}}}", stages, "training.checkpoint_every_steps=15"]
+    imgclf.train("lenet_digits", overrides=changed, runs_dir=runs, name="peaceful")
+    with pytest.raises(KeyboardInterrupt):
+        imgclf.train("lenet_digits", overrides=changed, runs_dir=runs, name="cut_off", screen=Breaking(50))
+    return runs
+
+
+@pytest.mark.parametrize("change", ["gone", "other weights"])
+def test_a_transfer_goes_on_whatever_became_of_the_earlier_run(change: str, transfers: Path, tmp_path: Path) -> None:
+    runs = Path(shutil.copytree(transfers, tmp_path / "runs"))
+    aside = transfers.with_name("aside")
+    (earlier,) = transfers.glob("earlier-*")
+    earlier.rename(aside)
+    try:
+        if change == "other weights":
+            shutil.copytree(aside, earlier)
+            weights = earlier / "weights" / "last.weights.h5"
+            shutil.copyfile(next(runs.glob("peaceful-*")) / "weights" / "last.weights.h5", weights)
+        (cut_off,), (peaceful,) = runs.glob("cut_off-*"), runs.glob("peaceful-*")
+        resumed = imgclf.train(resume=cut_off).run
+    finally:
+        shutil.rmtree(earlier, ignore_errors=True)
+        aside.rename(earlier)
+    assert [(one.what, one.difference) for one in compare_runs(RunFolder(peaceful), resumed) if one.difference] == []
+    assert "resumes after step 45" in said(cut_off)
+
+
+def test_a_run_made_longer_says_where_its_schedule_is_no_longer_that_of_one_that_was_long(
+    peaceful: Any, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    short = imgclf.train("lenet_digits", overrides=[*SETTINGS, "training.schedule=cosine"], runs_dir=runs).run
+    imgclf.train(resume=short.path, overrides=["training.epochs=4"])
+    assert "made longer: its cosine schedule is that of the new length from here on" in said(short.path)
+    copy = shutil.copytree(peaceful.path, tmp_path / "plain")
+    imgclf.train(resume=copy, overrides=["training.epochs=4"])
+    assert "made longer" not in said(copy)

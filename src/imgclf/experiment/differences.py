@@ -38,9 +38,14 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Diffe
 
 
 def lasting_digest(experiment: Experiment) -> str:
-    """Twelve hexadecimal digits over all that a run keeps while it goes on."""
-    lengths = _lengths(experiment)
-    kept = {key: value for key, value in settings_of(experiment).items() if not _may_change(key) and key not in lengths}
+    """Twelve hexadecimal digits over all that a run keeps while it goes on.
+
+    Settings that have their default value are left out, so that a new setting changes no digest.
+    """
+    lengths, dump = _lengths(experiment), experiment.model_dump(mode="json", exclude_defaults=True)
+    stages = [stage.model_dump(mode="json", exclude_defaults=True) for stage in experiment.training.resolved_stages()]
+    dump["training"] = {**dump.get("training", {}), **({"stages": stages} if experiment.training.stages else stages[0])}
+    kept = {key: value for key, value in _flat(dump, "") if not _may_change(key) and key not in lengths}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 

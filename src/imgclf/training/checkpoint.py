@@ -22,13 +22,18 @@ class Part(Protocol):
 
 
 class Variables:
-    """The values of variables of Keras or TensorFlow, in a fixed order."""
+    """The values of variables of Keras or TensorFlow, in a fixed order.
 
-    def __init__(self, variables: Sequence[Any]) -> None:
+    Those of an optimizer are known without its own name (``of_optimizer``): Keras numbers the optimizers of a process.
+    """
+
+    def __init__(self, variables: Sequence[Any], *, of_optimizer: bool = False) -> None:
+        paths = [str(getattr(one, "path", one.name)) for one in variables]
+        names = [path.partition("/")[2] or path for path in paths] if of_optimizer else paths
         self._named = {
             f"{number} {name}": one
-            for number, one in enumerate(variables)
-            if "seed_generator" not in (name := _name(one))
+            for number, (name, one) in enumerate(zip(names, variables, strict=True))
+            if "seed_generator" not in name
         }
 
     def state(self) -> Mapping[str, Any]:
@@ -64,12 +69,6 @@ def restore(parts: Mapping[str, Part], saved: Mapping[str, Mapping[str, Any]]) -
         raise ImgclfError(f"checkpoint: must hold {', '.join(sorted(parts))}; found {', '.join(sorted(saved))}")
     for name, part in parts.items():
         part.restore(saved[name])
-
-
-def _name(variable: Any) -> str:
-    """The variable's path, without its owner: Keras numbers the optimizers of a process."""
-    path = str(getattr(variable, "path", variable.name))
-    return path.partition("/")[2] or path
 
 
 def _type(variable: Any) -> str:

@@ -125,7 +125,10 @@ class _Stage:
         step = self._step
         parts: dict[str, Part] = {"run": self._outcome, "since": self._since, "schedule": self._schedule}
         parts |= {"stopping": self._stopping, "loss_scale": step.scale}
-        parts |= {"model": Variables(self._task.model.variables), "optimizer": Variables(step.optimizer.variables)}
+        parts |= {
+            "model": Variables(self._task.model.variables),
+            "optimizer": Variables(step.optimizer.variables, of_optimizer=True),
+        }
         return parts if step.average is None else {**parts, "average": step.average}
 
     def _chunks(self) -> Iterator[Chunk]:

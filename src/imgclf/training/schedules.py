@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -51,6 +51,7 @@ class Position:
 class PositionSchedule(Settings):
     """The section ``training.schedule`` where the learning rate is a function of the step alone."""
 
+    follows_length: ClassVar[bool] = False  # whether a longer stage has other learning rates from its start
     name: str
 
     def learning_rates(
@@ -134,6 +135,7 @@ class InverseTime(PositionSchedule):
 class Cosine(PositionSchedule):
     """A linear rise from 0, then half a cosine down to the stage's end (Loshchilov and Hutter, 2017)."""
 
+    follows_length: ClassVar[bool] = True
     name: Literal["cosine"] = Field(description="Warm-up, then half a cosine down to the end.")
     warmup_epochs: NonNegative = Field(0.0, description="Epochs of linear rise from 0; need not be whole.")
     final_fraction: Share = Field(0.0, description="Share of the learning rate that the end comes down to.")
@@ -166,6 +168,7 @@ class Cosine(PositionSchedule):
 class OneCycle(PositionSchedule):
     """A rise to the optimizer's learning rate and a fall to the stage's end (Smith and Topin, 2018)."""
 
+    follows_length: ClassVar[bool] = True
     name: Literal["one_cycle"] = Field(description="Rises to the optimizer's learning rate, then falls to the end.")
     peak_fraction: Reduction = Field(0.3, description="Share of the stage after which the peak is reached.")
     start_fraction: Share = Field(0.04, description="Share of the peak that the stage starts from.")
@@ -185,6 +188,7 @@ class OneCycle(PositionSchedule):
 class ReduceOnPlateau(Settings):
     """A drop when a metric has stopped improving, with the semantics and defaults of Keras' ReduceLROnPlateau."""
 
+    follows_length: ClassVar[bool] = False
     name: Literal["reduce_on_plateau"] = Field(description="Drops when a metric has stopped improving.")
     monitor: Monitor = Field("validation_loss", description="The metric that must go on improving.")
     mode: Mode = Field("auto", description="Whether the metric should fall (min) or rise (max). auto: loss falls.")
