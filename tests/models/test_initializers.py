@@ -14,7 +14,9 @@ def test_every_random_initialiser_of_keras_gives_zeros_inside_and_numbers_outsid
     import keras
 
     with zeros_for_random():
-        assert not np.any(keras.initializers.get(name)((4, 4)))
+        zeros = keras.initializers.get(name)
+    assert type(zeros) is keras.initializers.Zeros
+    assert not np.any(zeros((4, 4)))
     assert np.any(keras.initializers.get(name)((4, 4)))
 
 

@@ -94,9 +94,15 @@ def zeros_for_random() -> Iterator[None]:
     """
     import keras
 
-    class Unset(keras.initializers.Zeros):  # type: ignore[misc]  # Keras has no types
-        def __init__(self, **settings: Any) -> None:
-            """Takes the settings of any initialiser, and needs none."""
+    class Unset(keras.initializers.Initializer):  # type: ignore[misc]  # Keras has no types
+        def __new__(cls, **settings: Any) -> Any:
+            """Keras' own zeros, whatever the settings: a model that is saved names them, and nothing of imgclf."""
+            del settings
+            return keras.initializers.Zeros()
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            return cls(**config)
 
     with keras.utils.custom_object_scope(dict.fromkeys([*RANDOM, *RANDOM.values()], Unset)):
         yield
