@@ -60,7 +60,7 @@ def write_start(
             "fingerprint": splits.fingerprint,
             "image_shape": list(splits.train.pixels.image_shape),
             "targets": [{"name": one.name, "class_names": list(one.class_names)} for one in splits.targets],
-            "images": _counts(splits),
+            "images": image_counts(splits),
             "unreadable": len(splits.unreadable()),
             "unlabelled": len(splits.unlabelled()),
         },
@@ -108,7 +108,7 @@ def say_start(
     stages: Sequence[StageLayers],
 ) -> None:
     """Say what was found: data, counts, model, what each stage trains, device, folder."""
-    counts = ", ".join(f"{count:,} {split}" for split, count in _counts(splits).items())
+    counts = ", ".join(f"{count:,} {split}" for split, count in image_counts(splits).items())
     height, width, channels = model.input_shape[1:]
     classes = " + ".join(str(len(target.class_names)) for target in splits.targets)
     for note in splits.notes:
@@ -132,6 +132,7 @@ def now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _counts(splits: Splits) -> dict[str, int]:
+def image_counts(splits: Splits) -> dict[str, int]:
+    """Images of each split that a run uses, by the split's name."""
     validation = len(splits.validation) if splits.validation else 0
     return {"train": len(splits.train), "validation": validation, "test": splits.test_images}

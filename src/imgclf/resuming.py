@@ -14,7 +14,7 @@ from imgclf.experiment.differences import ABSENT, Difference, forbidden_changes,
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.models.transfer import Transfer
-from imgclf.opening import write_resumption
+from imgclf.opening import image_counts, write_resumption
 from imgclf.pretrained import Pretrained
 from imgclf.recording import Recorder
 from imgclf.runs.checkpoints import DAMAGED, Checkpoint, newest_sound
@@ -117,12 +117,17 @@ def check_same_weights(run: RunFolder, pretrained: Pretrained | None) -> None:
 
 def check_same_data(run: RunFolder, splits: Splits) -> None:
     """Raise ImgclfError where the images are not those that the run began with."""
-    began_with = run.record().get("data", {}).get("fingerprint")
-    if splits.fingerprint != began_with:
-        raise ImgclfError(
-            f"{run.path}: must go on with the images that it began with (fingerprint {began_with}); "
-            f"found {splits.fingerprint}"
-        )
+    began_with = run.record().get("data", {})
+    if splits.fingerprint == began_with.get("fingerprint"):
+        return
+    before, now = began_with.get("images", {}), image_counts(splits)
+    counts = [f"{before.get(name)} {name} images have become {count}" for name, count in now.items()]
+    changed = [text for text, (name, count) in zip(counts, now.items(), strict=True) if before.get(name) != count]
+    raise ImgclfError(
+        f"{run.path}: must go on with the images that it began with; "
+        f"{', '.join(changed) or 'as many as there were, with other pixels, labels or names'}",
+        hint=f"bring them back, or train anew: imgclf train {run.experiment}",
+    )
 
 
 def changed_versions(run: RunFolder) -> dict[str, str]:

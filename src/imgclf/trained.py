@@ -23,6 +23,7 @@ from imgclf.runs.arrays import load_arrays
 from imgclf.runs.calibration import read_calibration
 from imgclf.runs.find import find_run, run_of_weights
 from imgclf.runs.folder import RunFolder
+from imgclf.runs.process import status_of
 from imgclf.runs.weights import load_weights
 from imgclf.screen import Screen
 from imgclf.settings import ImageShape
@@ -187,14 +188,11 @@ def _reported_weights(run: RunFolder, record: dict[str, Any]) -> Path:
 
 
 def _no_weights(run: RunFolder, record: dict[str, Any]) -> ImgclfError:
-    status = f"its status is {record.get('status')}"
-    for other in (run.best_weights, run.last_weights):
-        if other.is_file():
-            missing = _reported_weights(run, record).name
-            return ImgclfError(
-                f"{run.path}: the run has no {missing}; {status}", hint=f"it has others: --weights {other}"
-            )
-    return ImgclfError(f"{run.path}: the run has no weights; {status}")
+    status, others = status_of(record), [one for one in (run.best_weights, run.last_weights) if one.is_file()]
+    missing = _reported_weights(run, record).name if others else "weights"
+    ways = [f"imgclf train --resume {run.path}"] if status not in ("running", "finished") else []
+    ways += [f"imgclf evaluate --weights {one}" for one in others]
+    return ImgclfError(f"{run.path}: the run has no {missing}; its status is {status}", hint=" or ".join(ways) or None)
 
 
 def _kind_of_training(record: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
@@ -122,18 +123,8 @@ def verify_resume(
     overrides = (*overrides, f"training.checkpoint_every_steps={every}")
     training = _Training(config, overrides, device, data_dir, folder)
     screen.say(f"runs    {folder}, a checkpoint every {every} steps")
-    training.run("peaceful")
-    peaceful = _found(training, "peaceful")
-    steps = int(peaceful.record()["steps"])
-    if steps < 2:
-        raise ImgclfError(f"{config}: trains in {steps} steps; there is nothing to go on with")
-    screen.say(f"peaceful: {steps:,} steps")
-    killed = _train_killed(training, draw_kills(kills, steps, loaded.experiment.seed), screen)
-    compared = tuple(compare_runs(peaceful, _found(training, "killed")))
-    verdict = Verdict(compared, killed, steps, folder)
-    if verdict.same:
-        shutil.rmtree(folder)
-    return verdict
+    with _removed_if_interrupted(folder):
+        return _verified(training, config, kills, loaded.experiment.seed, screen)
 
 
 def draw_kills(count: int, steps: int, seed: int) -> list[Kill]:
@@ -161,6 +152,33 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Iterator[Compared]:
     yield Compared(
         "the last checkpoint", f"{len(mine)} arrays and numbers, also the optimizer's", _first_difference(mine, others)
     )
+
+
+def _verified(training: _Training, config: str, kills: int, seed: int, screen: Screen) -> Verdict:
+    training.run("peaceful")
+    peaceful = _found(training, "peaceful")
+    steps = int(peaceful.record()["steps"])
+    if steps < 2:
+        raise ImgclfError(f"{config}: trains in {steps} steps; there is nothing to go on with")
+    screen.say(f"peaceful: {steps:,} steps")
+    killed = _train_killed(training, draw_kills(kills, steps, seed), screen)
+    compared = tuple(compare_runs(peaceful, _found(training, "killed")))
+    verdict = Verdict(compared, killed, steps, training.folder)
+    if verdict.same:
+        shutil.rmtree(training.folder)
+    return verdict
+
+
+@contextmanager
+def _removed_if_interrupted(folder: Path) -> Iterator[None]:
+    """What a failure leaves is kept to be looked at; Ctrl-C leaves nothing."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _train_killed(training: _Training, kills: Sequence[Kill], screen: Screen) -> int:

@@ -34,9 +34,10 @@ def _status(run: RunFolder, record: dict[str, Any]) -> str:
     from imgclf.runs.process import DIED, status_of
 
     status = status_of(record)
-    if status != DIED:
+    if status in ("running", "finished"):
         return status
-    return f"died (process {record['process']['pid']}); `imgclf train --resume {run.path}` goes on"
+    who = f" (process {record['process']['pid']})" if status == DIED else ""
+    return f"{status}{who}; `imgclf train --resume {run.path}` goes on"
 
 
 def _files(run: RunFolder) -> Iterator[str]:
@@ -86,12 +87,28 @@ def _result(run: RunFolder) -> Iterator[tuple[str, str]]:
     from imgclf.cli.results import accuracy_texts
     from imgclf.runs.folder import read_json
 
-    texts = accuracy_texts(read_json(run.report)) if run.report.is_file() else ["no report"]
+    texts = accuracy_texts(read_json(run.report)) if run.report.is_file() else [f"no report; {_so_far(run)}"]
     yield from (("" if number else "result", text) for number, text in enumerate(texts))
+
+
+def _so_far(run: RunFolder) -> str:
+    """The last row of metrics.csv, shortly."""
+    import csv
+
+    rows = list(csv.DictReader(run.metrics.open(encoding="utf-8", newline=""))) if run.metrics.is_file() else []
+    if not rows:
+        return "nothing was measured yet"
+    told = {name: rows[-1].get(name) for name in ("epoch", "step", "accuracy", "validation_accuracy")}
+    return "last measured: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items() if value)
 
 
 def _times(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "began", moment(record.get("started"))
+    if resumes := record.get("resumes"):
+        yield (
+            "resumed",
+            f"{len(resumes)} times, last after step {resumes[-1].get('step')}, {moment(resumes[-1].get('at'))}",
+        )
     if "seconds" in record:
         text = f"{duration(record['seconds'])}, of which training {duration(record.get('training_seconds'))}"
         written = record.get("checkpoints")

@@ -71,8 +71,16 @@ def _record(folder: Path) -> dict[str, Any]:
         return {}
 
 
+def _state(run: RunFolder) -> str:
+    status = status_of(run.record())
+    return status if status == "running" else f"{status}; imgclf train --resume {run.path} goes on"
+
+
 def _latest(runs_dir: Path) -> RunFolder:
-    finished = [run for run in list_runs(runs_dir) if run.record().get("status") == "finished"]
+    runs = list_runs(runs_dir)
+    finished = [run for run in runs if run.record().get("status") == "finished"]
+    if not finished and runs:
+        raise ImgclfError(f"{runs_dir}: no finished run", hint=f"the newest is {runs[-1].path}: {_state(runs[-1])}")
     if not finished:
         groups = [group.name for group in list_groups(runs_dir)]
         hint = f"runs of {groups[-1]} are named by their paths" if groups else "train one: imgclf train lenet_digits"
