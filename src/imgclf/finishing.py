@@ -56,7 +56,7 @@ def finish_run(
     evaluation = evaluate_split(forward, splits, "test", fitting, experiment.evaluation)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     write_evaluation(run, evaluation)
-    diagnosis = _diagnose(outcome, splits)
+    diagnosis = diagnosis_of(outcome, splits)
     run.update(
         ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,
@@ -69,11 +69,12 @@ def finish_run(
     return evaluation.report, diagnosis
 
 
-def _diagnose(outcome: Outcome, splits: Splits) -> Diagnosis:
+def diagnosis_of(outcome: Outcome, splits: Splits) -> Diagnosis:
+    """What the rows of a finished run say about its fit."""
     if outcome.history and outcome.history[0]["learning_rate"] is None:
         return of_a_fit_at_once(outcome.history[0])
     judged = splits.validation or splits.train
-    return diagnose(outcome.history, chance_of(judged.labels), len(judged), stopped_early=bool(outcome.stopped))
+    return diagnose(outcome.history, chance_of(judged.labels), len(judged), stopped_early=outcome.stopped_early)
 
 
 def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, dict[str, list[str]]]:

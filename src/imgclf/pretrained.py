@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from imgclf.models.base import ModelSettings
 from imgclf.models.heads import is_of_head
 from imgclf.models.published import PublishedWeights
 from imgclf.places import data_folder
+from imgclf.runs.files import sha256_of
 from imgclf.runs.published import load_published
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def load_pretrained(model: keras.Model, settings: ModelSettings, path: Path) -> 
     body = [layer for layer in model.layers if not is_of_head(layer)]
     arrays = load_published(body, path)
     settings.finish_loading(model)
-    return Pretrained(wanted.network, path, _sha256(path), arrays)
+    return Pretrained(wanted.network, path, sha256_of(path), arrays)
 
 
 def find_published(wanted: PublishedWeights, data: Path) -> Path:
@@ -108,11 +108,3 @@ def _downloaded(wanted: PublishedWeights, folder: Path, cache: Path) -> Path:
         if (cache / name).is_file():
             return cache / name
     raise ImgclfError(f"{missing}; Keras downloaded them elsewhere", hint=hint)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -19,6 +19,9 @@ _NOT_NEEDED_BY_KERAS = ("sklearn", "scipy", "matplotlib", "cv2", "PIL", "pandas"
 KEPT_BYTES = 2**30
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt(3)
 
+_ALLOCATOR = "TF_ONEDNN_USE_SYSTEM_ALLOCATOR"
+_ALLOCATOR_IS_OURS = "IMGCLF_SYSTEM_ALLOCATOR"  # child processes inherit both, and know by it that no user chose
+
 
 def choose_kernels() -> None:
     """Ask for oneDNN's kernels unless the user has said otherwise; without effect once TensorFlow is imported.
@@ -54,14 +57,22 @@ def import_lean() -> None:
 
 
 def _give_memory_back() -> None:
-    if "TF_ONEDNN_USE_SYSTEM_ALLOCATOR" in os.environ or platform.libc_ver()[0] != "glibc":
+    is_users = os.environ.get(_ALLOCATOR) != os.environ.get(_ALLOCATOR_IS_OURS)
+    if is_users or platform.libc_ver()[0] != "glibc":
         return
-    os.environ["TF_ONEDNN_USE_SYSTEM_ALLOCATOR"] = "1"
-    if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
-        library = ctypes.CDLL(None)
-        library.mallopt(_ARENA_MAX, 1)  # other heaps are too small for a layer, and would map and unmap it each time
-        library.mallopt(_MMAP_THRESHOLD, KEPT_BYTES)
-        library.mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+    if "MALLOC_MMAP_THRESHOLD_" in os.environ or _keep_pieces():
+        os.environ[_ALLOCATOR] = os.environ[_ALLOCATOR_IS_OURS] = "1"
+
+
+def _keep_pieces() -> bool:
+    """Have this process keep pieces up to KEPT_BYTES; False where the C library refuses (mallopt returns 0)."""
+    options = {
+        _MMAP_THRESHOLD: KEPT_BYTES,
+        _TRIM_THRESHOLD: KEPT_BYTES,
+        _ARENA_MAX: 1,  # other heaps are too small for a layer, and would map and unmap it each time
+    }
+    library = ctypes.CDLL(None)
+    return all(library.mallopt(option, value) == 1 for option, value in options.items())
 
 
 def _is_no_retracing(record: logging.LogRecord) -> bool:

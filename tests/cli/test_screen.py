@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 
-from imgclf.cli.screen import time_left
+from imgclf.cli import screen
+from imgclf.cli.screen import Terminal, time_left
 
 
 @pytest.mark.parametrize(
@@ -13,3 +17,22 @@ def test_the_time_left_is_known_from_the_first_part_that_was_done(
     seconds: float, done: int, remaining: int, text: str
 ) -> None:
     assert time_left(seconds, done, remaining) == text
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("done", "is_shown"), [(100, False), (50, True)])
+def test_no_bar_is_started_for_what_is_done_already(done: int, is_shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    tty = Tty()
+    monkeypatch.setattr(sys, "stderr", tty)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(screen, "BAR_AFTER_SECONDS", -1.0)
+    terminal = Terminal()
+    for number in range(40):
+        terminal.progress("training", done, 100, f"array {number}")
+    with terminal.working(debug=True, tensorflow=False):
+        pass  # the bar is taken down
+    assert (tty.getvalue() != "") == is_shown

@@ -128,6 +128,17 @@ def test_early_stopping_goes_back_to_the_weights_of_the_best_row(make_task: Make
     ]
 
 
+@pytest.mark.parametrize("stopping", [0, 1])
+def test_a_run_stopped_early_where_its_last_stage_did(make_task: MakeTask, watcher: Any, stopping: int) -> None:
+    still = {"epochs": 3, "optimizer": {"name": "sgd", "learning_rate": 1e-9}}
+    stages: list[dict[str, Any]] = [still, still]
+    stages[stopping] = {**still, "early_stopping": {"monitor": "loss", "min_delta": 9.0, "patience": 1}}
+    outcome = fit(make_task(epochs=None, stages=tuple(stages)), watcher)
+    assert len(watcher.rows) == 2 + 3
+    assert len(outcome.stopped) == 1
+    assert outcome.stopped_early == (stopping == 1)
+
+
 def test_the_model_holds_the_best_weights_at_the_end_where_it_is_asked_for(make_task: MakeTask, watcher: Any) -> None:
     for restore in (True, False):
         watcher.__init__()

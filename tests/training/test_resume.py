@@ -189,6 +189,15 @@ def test_an_outcome_goes_on_with_its_rows(tmp_path: Path) -> None:
     assert (other, other.stage, other.epochs, other.done) == (one, 1, 2, 3)
 
 
+@pytest.mark.parametrize("stage", [0, 1])
+def test_an_outcome_goes_on_knowing_which_stage_stopped_early(tmp_path: Path, stage: int) -> None:
+    one, other = Outcome(), Outcome()
+    one.stop("a")
+    one.stage = stage
+    other.restore(through_disk(one, tmp_path))
+    assert other.stopped_early == (stage == 0)
+
+
 def test_variables_of_another_shape_type_or_number_are_refused_and_unchanged(tmp_path: Path) -> None:
     import tensorflow as tf
 

@@ -39,7 +39,8 @@ class Terminal:
         if what != self._what:
             self._end_bar()
             self._what, self._began, self._first = what, time.monotonic(), done
-        if self._console.is_terminal and self._bar is None and time.monotonic() - self._began > BAR_AFTER_SECONDS:
+        is_due = done != total and time.monotonic() - self._began > BAR_AFTER_SECONDS
+        if is_due and self._bar is None and self._console.is_terminal:
             self._start_bar()
         if self._bar is not None and self._task is not None:
             left = time_left(time.monotonic() - self._began, done - self._first, total - done)

@@ -88,7 +88,7 @@ class _Late:
     loss_rise: float | None
     loss_above_lowest: float | None
     skill: float
-    open: float
+    half_interval: float
 
     @property
     def gap(self) -> float | None:
@@ -130,13 +130,13 @@ def of_a_fit_at_once(row: dict[str, Any]) -> Diagnosis:
 
 def _kind(late: _Late, stopped_early: bool) -> Kind:
     gap, is_past_lowest = late.gap or 0.0, (late.loss_above_lowest or 0.0) >= LOSS_ABOVE_LOWEST
-    if is_past_lowest and gap >= max(SMALL_GAP, late.open):
+    if is_past_lowest and gap >= max(SMALL_GAP, late.half_interval):
         return "overfits"
-    least = max(LEAST_RISE, RISE_OF_ERROR * (1 - late.validation), late.open)
+    least = max(LEAST_RISE, RISE_OF_ERROR * (1 - late.validation), late.half_interval)
     rises = late.rise >= least and (late.loss_rise or 0.0) <= 0
     if rises and not is_past_lowest and not stopped_early:
         return "still improving"
-    if gap >= max(LARGE_GAP, late.open):
+    if gap >= max(LARGE_GAP, late.half_interval):
         return "overfits"
     return "underfits" if late.skill < SKILL_OF_A_FIT else "fits"
 
@@ -155,7 +155,7 @@ def _late(rows: list[dict[str, Any]], chance: float, validation_images: int) -> 
         loss_rise=_rise(losses) if losses else None,
         loss_above_lowest=float(np.mean(losses)) / lowest - 1 if losses and lowest > 0 else None,
         skill=(level - chance) / (1 - chance) if chance < 1 else 1.0,
-        open=(high - low) / 2,
+        half_interval=(high - low) / 2,
     )
 
 
@@ -182,8 +182,8 @@ def _seen(late: _Late, chance: float, validation_images: int) -> tuple[str, ...]
         )
     sentences.append(f"Over that third, validation accuracy changed by {late.rise:+.4f}{_loss_seen(late)}.")
     sentences.append(
-        f"On {validation_images:,} validation images accuracy is known to about {late.open:.3f}; smaller differences "
-        "mean nothing."
+        f"On {validation_images:,} validation images accuracy is known to about {late.half_interval:.3f}; "
+        "smaller differences mean nothing."
     )
     return tuple(sentences)
 

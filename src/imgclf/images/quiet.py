@@ -1,4 +1,4 @@
-"""Pillow's warnings of broken metadata, which the pixels do not depend on, kept from the screen."""
+"""Warnings of readers that concern no pixel, such as Pillow's of broken metadata, kept from the screen."""
 
 from __future__ import annotations
 

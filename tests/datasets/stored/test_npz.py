@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from imgclf.datasets.stored.npy import map_npy
 from imgclf.datasets.stored.npz import read_member, read_member_shape
 from imgclf.errors import ImgclfError
+from imgclf.images.quiet import without_warnings
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 5, 7), np.uint8)
 
@@ -182,3 +184,14 @@ def test_a_header_of_gigabytes_is_refused_unread(tmp_path: Path) -> None:
         archive.writestr("x_train.npy", b"\x93NUMPY\x02\x00" + (2**31).to_bytes(4, "little") + bytes(2**20))
     with pytest.raises(ImgclfError, match="x_train: not a numpy array: a header of 2,147,483,648 bytes"):
         read_member(path, "x_train", dimensions=3)
+
+
+def test_threads_that_set_the_processs_warning_filters_aside_wait_for_each_other(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", IMAGES)
+    reading = threading.Thread(target=map_npy, args=(tmp_path / "images.npy",))
+    with without_warnings():
+        reading.start()
+        reading.join(0.2)
+        assert reading.is_alive()
+    reading.join(10)
+    assert not reading.is_alive()

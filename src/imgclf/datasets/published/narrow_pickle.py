@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import pickletools
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.stored.strict import GET_AGAIN
 from imgclf.errors import ImgclfError
+from imgclf.images.quiet import without_warnings
 
 MOST_OPERATIONS = 2**20  # the training images of CIFAR-100 take 250,000, and each may leave a dict on the stack
 MOST_DIMENSIONS = 4
@@ -64,10 +64,7 @@ def read_narrow_pickle(content: bytes, path: Path) -> Any:
     Raises ImgclfError that names what the file holds beside dicts, lists, tuples, numbers, texts and uint8 arrays.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # pickletools reads old texts with their escapes, also those of damaged files
+        with without_warnings():  # pickletools reads old texts with their escapes, also those of damaged files
             return _Machine(len(content)).run(content)
     except _RefusedError as error:
         hint = f"Nothing of the file was run. {GET_AGAIN}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from imgclf.datasets.stored.strict import named_errors
 from imgclf.errors import ImgclfError
+from imgclf.images.quiet import without_warnings
 
 GET_AGAIN = "Get the file again from where it came."
 
@@ -85,8 +85,7 @@ def read_array_header(stream: io.BufferedIOBase) -> tuple[tuple[int, ...], bool,
         raise ValueError(f"a header of {length:,} bytes")
     header = io.BytesIO(start + stream.read(length))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy warns of headers that Python 2 wrote
+        with without_warnings():  # numpy warns of headers that Python 2 wrote
             shape, fortran, dtype = parse(header)
     except Exception as error:  # numpy has Python parse the header: a damaged one raises a dozen types
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
