@@ -95,7 +95,8 @@ def _so_far(run: RunFolder) -> str:
     """The last row of metrics.csv, shortly."""
     import csv
 
-    rows = list(csv.DictReader(run.metrics.open(encoding="utf-8", newline=""))) if run.metrics.is_file() else []
+    text = run.metrics.read_text(encoding="utf-8") if run.metrics.is_file() else ""
+    rows = list(csv.DictReader(text.splitlines()))
     if not rows:
         return "nothing was measured yet"
     told = {name: rows[-1].get(name) for name in ("epoch", "step", "accuracy", "validation_accuracy")}
