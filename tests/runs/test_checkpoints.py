@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import json
 import math
+import os
+import resource
 import shutil
 import weakref
 from collections.abc import Callable
@@ -13,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgclf.errors import WorkFailed
+from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.runs.checkpoints import list_checkpoints, newest_sound, read_checkpoint, write_checkpoint
 
 
@@ -80,6 +83,10 @@ def flip(path: Path) -> None:
 def claim_too_much(path: Path) -> None:
     manifest = json.loads(path.read_text())
     manifest["arrays"]["model"]["kernel"]["shape"] = [2**40]
+    seal(path, manifest)
+
+
+def seal(path: Path, manifest: dict[str, Any]) -> None:
     del manifest["sha256"]
     sealed = hashlib.sha256((json.dumps(manifest, indent=1) + "\n").encode()).hexdigest()
     path.write_text(json.dumps({"sha256": sealed, **manifest}, indent=1) + "\n")
@@ -102,7 +109,8 @@ def nest(path: Path) -> None:
         ("manifest.json", nest, "manifest.json is no JSON"),
         ("manifest.json", Path.unlink, "manifest.json is missing"),
         ("manifest.json", claim_too_much, "kernel has another size than its shape and type have"),
-        ("manifest.json", lambda path: path.write_text('{"version": 1}'), "manifest.json: version"),
+        ("manifest.json", lambda path: path.write_text('{"version": true}'), "manifest.json: version"),
+        ("manifest.json", lambda path: path.write_text(path.read_text().replace('n": 2', 'n": 3')), "manifest.json: "),
     ],
 )
 def test_a_damaged_checkpoint_is_named_and_set_aside_and_the_one_before_is_used(
@@ -120,6 +128,66 @@ def test_a_damaged_checkpoint_is_named_and_set_aside_and_the_one_before_is_used(
     assert reason in said
     assert [one.name for one in list_checkpoints(folder)] == ["step-00000005"]
     assert (folder / "step-00000006-damaged").is_dir()
+
+
+def names_of(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "arrays.bin", "best.h5"])
+def test_a_file_that_the_system_refuses_to_read_is_named_and_nothing_is_set_aside(tmp_path: Path, file: str) -> None:
+    best, folder = tmp_path / "best.h5", tmp_path / "checkpoints"
+    best.write_bytes(bytes(100))
+    path = write(folder, 6, files={"best.h5": best}) / file
+    path.unlink()
+    path.symlink_to(path)  # too many links to be followed
+    with pytest.raises(WorkFailed) as refused:
+        newest(folder)
+    assert str(refused.value) == f"{path}: can't be read: {os.strerror(errno.ELOOP)}"
+    assert names_of(folder) == ["step-00000006"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux has a file that fails to be read")
+def test_a_disk_that_fails_while_it_is_read_is_told_and_nothing_is_set_aside(tmp_path: Path) -> None:
+    manifest = write(tmp_path, 6) / "manifest.json"
+    manifest.unlink()
+    manifest.symlink_to("/proc/self/mem")  # can be opened, and has nothing at 0
+    with pytest.raises(WorkFailed) as refused:
+        newest(tmp_path)
+    assert str(refused.value) == f"{manifest}: can't be read: {os.strerror(errno.EIO)}"
+    assert names_of(tmp_path) == ["step-00000006"]
+
+
+def test_where_no_more_files_may_be_open_nothing_is_set_aside(tmp_path: Path) -> None:
+    write(tmp_path, 6)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (tmp_path.parent / "lowest").open("w") as file:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (file.fileno() + 1, before[1]))
+        try:
+            for read in (newest, lambda folder: read_checkpoint(folder / "step-00000006")):
+                with pytest.raises(WorkFailed, match=os.strerror(errno.EMFILE)):
+                    read(tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert names_of(tmp_path) == ["step-00000006"]
+    assert newest(tmp_path) == (6, [])
+
+
+@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("bears_seal", [True, False])
+def test_a_checkpoint_of_another_version_is_refused_and_not_set_aside(
+    tmp_path: Path, version: int, bears_seal: bool
+) -> None:
+    write(tmp_path, 5)
+    path = write(tmp_path, 6)
+    manifest = json.loads((path / "manifest.json").read_text()) | {"version": version, "else": []}
+    seal(path / "manifest.json", manifest)
+    if not bears_seal:
+        (path / "manifest.json").write_text(json.dumps(manifest))
+    told = f"was written by another version of imgclf \\(format {version}; this one reads 2\\)"
+    with pytest.raises(ImgclfError, match=told):
+        newest(tmp_path)
+    assert names_of(tmp_path) == ["step-00000005", "step-00000006"]
 
 
 def test_where_all_are_damaged_there_is_none(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
@@ -17,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.runs.files import PIECE_BYTES, flush, make_folder, not_written, sha256_of
 
 KEPT = 2
+VERSION = 2  # of the format
 MANIFEST, ARRAYS = "manifest.json", "arrays.bin"
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.]*$")]
@@ -56,12 +59,12 @@ class ArrayEntry(FileEntry):
 class Manifest(BaseModel):
     """What a checkpoint holds. Its JSON is Python's, which has infinity and NaN.
 
-    Its file also bears the SHA-256 of the text that :func:`_content` makes of all else.
+    Its file also bears the SHA-256 of the text that :func:`_content` makes of all else, in whatever version.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    version: Literal[2] = 2
+    version: Literal[2] = VERSION
     step: int = Field(ge=0)
     experiment: str
     numbers: dict[str, dict[str, Any]]
@@ -123,16 +126,18 @@ def write_checkpoint(
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, oldest step first; without those that were set aside as damaged."""
-    found = folder.iterdir() if folder.is_dir() else iter(())
-    return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_step_of)
+    """The checkpoints in a folder, oldest step first; without those that were set aside as damaged.
+
+    Raises WorkFailed where the system refuses to list them.
+    """
+    return sorted((path for path in _names_in(folder) if _NAME.fullmatch(path.name)), key=_step_of)
 
 
 def newest_sound(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
     """The newest checkpoint whose every byte is as it was written; None where there is none.
 
     Damaged ones are said, and renamed to ``...-damaged``. What a killed process left unfinished is removed: nobody
-    else may be writing into the folder.
+    else may be writing into the folder. Raises ImgclfError and WorkFailed as :func:`read_checkpoint` does.
     """
     _tidy(folder)
     for path in reversed(list_checkpoints(folder)):
@@ -145,26 +150,20 @@ def newest_sound(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in a folder, after all its files have been read once. Raises Damaged."""
-    try:
-        manifest = _read_manifest(path / MANIFEST)
-        if manifest.step != _step_of(path):
-            raise Damaged(f"{MANIFEST} is of step {manifest.step}")
-        arrays = {
-            part: {name: _stored(path, name, entry) for name, entry in entries.items()}
-            for part, entries in manifest.arrays.items()
-        }
-        for name, entry in manifest.files.items():
-            _check_file(path / name, entry)
-    except FileNotFoundError as error:
-        raise Damaged(f"{Path(error.filename).name} is missing") from error
-    except OSError as error:
-        raise Damaged(f"it can't be read: {error.strerror or error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Damaged(f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise Damaged(f"{MANIFEST} is no JSON: {error}") from error
+    """The checkpoint in a folder, after all its files have been read once.
+
+    Raises Damaged where it is not as it was written, ImgclfError where another version of the program wrote it, and
+    WorkFailed where the system refuses to read it, which says nothing about the checkpoint.
+    """
+    manifest = _read_manifest(path / MANIFEST)
+    if manifest.step != _step_of(path):
+        raise Damaged(f"{MANIFEST} is of step {manifest.step}")
+    arrays = {
+        part: {name: _stored(path, name, entry) for name, entry in entries.items()}
+        for part, entries in manifest.arrays.items()
+    }
+    for name, entry in manifest.files.items():
+        _check_file(path / name, entry)
     parts = dict.fromkeys([*manifest.numbers, *manifest.arrays])
     states = {part: {**manifest.numbers.get(part, {}), **arrays.get(part, {})} for part in parts}
     return Checkpoint(path, manifest.step, manifest.experiment, states, {name: path / name for name in manifest.files})
@@ -197,15 +196,15 @@ def _fill(folder: Path, step: int, experiment: str, states: States, files: Mappi
         link_or_copy(source, folder / name)
         linked[name] = FileEntry(size=source.stat().st_size, sha256=sha256_of(folder / name))
     manifest = Manifest(step=step, experiment=experiment, numbers=numbers, arrays=arrays, files=linked)
-    (folder / MANIFEST).write_text(_sealed(manifest), encoding="utf-8")
+    (folder / MANIFEST).write_text(_sealed(manifest.model_dump()), encoding="utf-8")
     flush(folder / MANIFEST)
     flush(folder)
 
 
-def _sealed(manifest: Manifest) -> str:
+def _sealed(value: dict[str, Any]) -> str:
     """The text of a manifest's file."""
-    seal = hashlib.sha256(_content(manifest.model_dump()).encode()).hexdigest()
-    return _content({"sha256": seal, **manifest.model_dump()})
+    seal = hashlib.sha256(_content(value).encode()).hexdigest()
+    return _content({"sha256": seal, **value})
 
 
 def _content(value: dict[str, Any]) -> str:
@@ -213,15 +212,55 @@ def _content(value: dict[str, Any]) -> str:
 
 
 def _read_manifest(path: Path) -> Manifest:
-    """The manifest in a file, to whose every byte its SHA-256 holds. Raises Damaged, OSError or ValueError."""
-    text = path.read_bytes().decode()
-    value = json.loads(text)
-    if isinstance(value, dict):
-        value.pop("sha256", None)
-    manifest = Manifest.model_validate(value)
-    if text != _sealed(manifest):
+    """The manifest in a file, to whose every byte its SHA-256 holds. Raises as :func:`read_checkpoint` does."""
+    with _reading(path):
+        content = path.read_bytes()
+    try:
+        text = content.decode()
+        value = json.loads(text)
+        seal = value.pop("sha256", None) if isinstance(value, dict) else None
+        is_sealed = seal is not None and text == _sealed(value)
+        if is_sealed or seal is None:
+            _check_version(path.parent, value)
+        manifest = Manifest.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Damaged(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path.name} is no JSON: {error}") from error
+    if not is_sealed:
         raise Damaged(f"the content of {path.name} is not what was written (SHA-256)")
     return manifest
+
+
+def _check_version(checkpoint: Path, manifest: Any) -> None:
+    """Raise ImgclfError where a manifest says that it is of another version."""
+    version = manifest.get("version") if isinstance(manifest, dict) else None
+    if type(version) is int and version != VERSION:
+        raise ImgclfError(
+            f"{checkpoint}: was written by another version of imgclf (format {version}; this one reads {VERSION})",
+            hint="go on with that version: run.json names it under versions",
+        )
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raises Damaged where ``path`` is missing or no file, WorkFailed where the system refuses to read it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Damaged(f"{path.name} is missing") from error
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise Damaged(f"{path.name} is no file: {error.strerror}") from error
+    except OSError as error:
+        raise _not_read(path, error) from error
+
+
+def _not_read(path: Path, error: OSError) -> WorkFailed:
+    return WorkFailed(
+        f"{path}: can't be read: {error.strerror or error}",
+        hint="nothing was changed; where it never can be read, move it away: the checkpoint before it is used then",
+    )
 
 
 def _entries(states: States) -> Iterator[tuple[str, str, Any]]:
@@ -248,9 +287,11 @@ def _stored(folder: Path, name: str, entry: ArrayEntry) -> StoredArray:
     array = StoredArray(path, entry.offset, tuple(entry.shape), entry.dtype, entry.sha256)
     if entry.size != math.prod(entry.shape) * np.dtype(entry.dtype).itemsize:
         raise Damaged(f"{MANIFEST}: {name} has another size than its shape and type have")
-    if path.stat().st_size < entry.offset + entry.size:
+    with _reading(path):
+        size, sha256 = path.stat().st_size, _sha256_of_piece(path, entry.offset, entry.size)
+    if size < entry.offset + entry.size:
         raise Damaged(f"{path.name} ends before {name}")
-    if _sha256_of_piece(path, entry.offset, entry.size) != entry.sha256:
+    if sha256 != entry.sha256:
         raise Damaged(f"{name} in {path.name} is not what was written (SHA-256)")
     return array
 
@@ -267,10 +308,11 @@ def _sha256_of_piece(path: Path, offset: int, size: int) -> str:
 
 def _check_file(path: Path, entry: FileEntry) -> None:
     """Raise Damaged where a file is not the one that was written."""
-    size = path.stat().st_size
+    with _reading(path):
+        size, sha256 = path.stat().st_size, sha256_of(path)
     if size != entry.size:
         raise Damaged(f"{path.name} must have {entry.size:,} bytes; it has {size:,}")
-    if sha256_of(path) != entry.sha256:
+    if sha256 != entry.sha256:
         raise Damaged(f"the content of {path.name} is not what was written (SHA-256)")
 
 
@@ -291,7 +333,7 @@ def _publish(temporary: Path, path: Path) -> None:
 
 def _tidy(folder: Path) -> None:
     """Remove what was left unfinished; a checkpoint that was to be replaced, and was not, gets its name back."""
-    for hidden in folder.glob(".*"):
+    for hidden in (path for path in _names_in(folder) if path.name.startswith(".step-")):
         path = hidden.with_name(hidden.name[1:].removesuffix(REPLACED))
         if hidden.name.endswith(REPLACED) and not path.exists():
             _rename(hidden, path)
@@ -305,6 +347,16 @@ def _rename(path: Path, name: Path) -> Path:
         return path.rename(name)
     except OSError as error:
         raise not_written(name, error) from error
+
+
+def _names_in(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none. Raises WorkFailed where the system refuses to list it."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _not_read(folder, error) from error
 
 
 def _step_of(path: Path) -> int:
