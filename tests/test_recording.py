@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from imgclf.recording import Recorder
-from imgclf.runs.folder import create_run_folder
+from imgclf.runs.folder import RunFolder, create_run_folder
 from imgclf.screen import Silent
 from imgclf.training.settings import TrainingSettings
 
@@ -15,6 +15,7 @@ from imgclf.training.settings import TrainingSettings
 def make_recorder(folder: Path, seconds: float) -> Recorder:
     """A recorder whose clock goes on by ``seconds`` whenever it is looked at, so that a checkpoint takes as long."""
     run = create_run_folder(folder, "run", datetime(2026, 1, 1))
+    run.update(status="running")
     settings = TrainingSettings(tensorboard={"scalars": False, "graph": False})
     moments = count(step=seconds)
     return Recorder(run, settings, Silent(), "digest", None, lambda: next(moments))
@@ -29,6 +30,17 @@ def test_checkpoints_of_short_epochs_take_two_hundredths_of_the_time(tmp_path: P
     # In half seconds: epoch n begins n + k after the start where k checkpoints were written, and writes if k are at
     # most a fiftieth of that.
     assert written == [1, 49, 98, 147, 196, 245, 294]
+
+
+def test_that_there_was_a_checkpoint_is_known_from_the_first_on_and_of_a_run_that_goes_on_too(tmp_path: Path) -> None:
+    recorder = make_recorder(tmp_path, 0.0)
+    run = RunFolder(next(tmp_path.iterdir()))
+    assert "checkpoints" not in run.record()
+    recorder.checkpoint(1, {}, needed=True)
+    assert run.record()["checkpoints"]["written"] == 1
+    run.update(checkpoints={"written": 5, "seconds": 2.0})
+    recorder.checkpoint(2, {}, needed=True)
+    assert run.record()["checkpoints"] == {"written": 5, "seconds": 2.0}
 
 
 def test_a_checkpoint_that_is_needed_is_written_whatever_it_takes(tmp_path: Path) -> None:

@@ -61,15 +61,26 @@ def continued(run: RunFolder, asked: LoadedExperiment, device: DeviceChoice | No
 
 
 def newest_checkpoint(run: RunFolder, experiment: Experiment, say: Callable[[str], None]) -> Checkpoint | None:
-    """The run's newest sound checkpoint; None where it is to begin anew. Raises ImgclfError where it can't go on."""
+    """The run's newest sound checkpoint; None where it is to begin anew. Raises ImgclfError where it can't go on.
+
+    To begin anew removes what the run has measured and its best weights. Only where it had no checkpoint yet, and so at
+    most the row that the first one was to be written with, is that no loss.
+    """
     found, finished = newest_sound(run.checkpoints, say), run.record().get("status") == "finished"
     if found is None:
         if finished:
             raise ImgclfError(f"{run.path}: has no checkpoint, and can't become longer without one")
+        problem = None
         if any(run.checkpoints.glob(DAMAGED)):
+            problem = "all checkpoints are damaged"
+        elif run.record().get("checkpoints", {}).get("written") or len(run.read_metrics()) > 1:
+            problem = (
+                f"must hold a checkpoint to go on from; it is {'empty' if run.checkpoints.exists() else 'missing'}"
+            )
+        if problem:
             raise ImgclfError(
-                f"{run.checkpoints}: all checkpoints are damaged; to begin anew would remove what the run has measured "
-                "and its best weights",
+                f"{run.checkpoints}: {problem}; to begin anew would remove what the run has measured and its best "
+                "weights",
                 hint=f"a new run from the start: imgclf train {run.experiment}",
             )
         return None

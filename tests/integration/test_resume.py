@@ -116,8 +116,33 @@ def test_where_all_checkpoints_are_damaged_the_run_is_left_as_it_is(imgclf: Any,
     assert not (cut_off / ".abcdefgh.metrics.csv").exists()
 
 
-def test_a_run_without_checkpoints_begins_anew(peaceful: Any, cut_off: Path) -> None:
-    shutil.rmtree(cut_off / "checkpoints")
+@pytest.mark.parametrize("record", ["as it was killed", "as it was interrupted"])
+def test_a_run_whose_checkpoints_are_gone_is_left_as_it_is(imgclf: Any, cut_off: Path, record: str) -> None:
+    if record == "as it was killed":
+        entries = json.loads((cut_off / "run.json").read_text()) | {"checkpoints": {"written": 1, "seconds": 0.0}}
+        (cut_off / "run.json").write_text(json.dumps(entries | {"status": "running"}))
+    kept = {name: (cut_off / name).read_bytes() for name in ("metrics.csv", "weights/best.weights.h5")}
+    for checkpoint in (cut_off / "checkpoints").iterdir():
+        shutil.rmtree(checkpoint)
+    for state in ("empty", "missing"):
+        answer = imgclf("train", "--resume", cut_off)
+        assert answer.status == 2
+        assert f"{cut_off / 'checkpoints'}: must hold a checkpoint to go on from; it is {state}" in answer.err
+        assert f"hint: a new run from the start: imgclf train {cut_off / 'experiment.yaml'}" in answer.err
+        assert {name: (cut_off / name).read_bytes() for name in kept} == kept
+        shutil.rmtree(cut_off / "checkpoints", ignore_errors=True)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_run_that_was_cut_off_before_its_first_checkpoint_was_whole_begins_anew(
+    peaceful: Any, tmp_path: Path, measured: bool
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        imgclf.train("lenet_digits", overrides=SETTINGS, runs_dir=tmp_path, screen=Breaking(10))
+    (cut_off,) = tmp_path.iterdir()
+    if measured:
+        (cut_off / "metrics.csv").write_text("".join(peaceful.metrics.read_text().splitlines(keepends=True)[:2]))
+        (cut_off / "checkpoints" / ".step-00000010").mkdir(parents=True)
     resumed = imgclf.train(resume=cut_off).run
     assert "resumes from the start" in said(cut_off)
     assert all(one.difference is None for one in compare_runs(peaceful, resumed))
