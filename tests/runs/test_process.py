@@ -60,6 +60,17 @@ def test_a_second_trainer_is_refused_by_the_number_of_the_first_and_a_killed_one
         pass
 
 
+def test_who_holds_a_run_and_does_not_go_on_leaves_its_record_as_it_was(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.update(status="running", process=this_process() | {"started": "at another time"})
+    before = run.record_file.read_bytes()
+    with pytest.raises(ImgclfError, match="changed"), sole_trainer(run):
+        assert status_of(run.record()) == "died"
+        raise ImgclfError("the experiment was changed")
+    assert run.record_file.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} <= {"run.json", "train.lock"}
+
+
 def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         record = this_process() | {"pid": child.pid}

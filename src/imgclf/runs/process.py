@@ -6,13 +6,13 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.files import not_written
-from imgclf.runs.folder import RunFolder
+from imgclf.runs.files import not_written, write_json
+from imgclf.runs.folder import RunFolder, read_json
 
 DIED = "died"  # for the user: the record says running, and the process is gone
 
@@ -39,17 +39,17 @@ def status_of(record: dict[str, Any]) -> str:
 
 @contextmanager
 def sole_trainer(run: RunFolder) -> Iterator[None]:
-    """Hold the right to train this run, whose record names this process from here on.
+    """Hold the right to train this run, whose record is left as it is: the holder may yet find that it can't go on.
 
     Raises ImgclfError, naming the process that has it, and WorkFailed where the folder can't be written to.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(run.path / "train.lock")
+    lock, holder = FileLock(run.path / "train.lock"), run.path / "train.lock.json"
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        process = run.record().get("process", {}) if run.record_file.exists() else {}
+        process = _holder(holder)
         raise ImgclfError(
             f"{run.path}: is being trained by process {process.get('pid', 'unknown')} on {process.get('host', '?')}",
             hint="wait for it, or end it first: kill -INT has it write a checkpoint",
@@ -57,11 +57,20 @@ def sole_trainer(run: RunFolder) -> Iterator[None]:
     except OSError as error:
         raise not_written(run.path / "train.lock", error) from error
     try:
-        if run.record_file.exists():
-            run.update(process=this_process())
+        write_json(holder, this_process())
         yield
     finally:
+        with suppress(OSError):  # of a process that is gone it does no harm
+            holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _holder(file: Path) -> dict[str, Any]:
+    """The process that has written itself into the file; empty where it has not got so far."""
+    try:
+        return read_json(file)
+    except ImgclfError:
+        return {}
 
 
 def _start_of(pid: int) -> str | None:
