@@ -105,7 +105,9 @@ def test_where_all_checkpoints_are_damaged_the_run_is_left_as_it_is(imgclf: Any,
     kept = {name: (cut_off / name).read_bytes() for name in ("metrics.csv", "weights/best.weights.h5")}
     for arrays in (cut_off / "checkpoints").glob("*/arrays.bin"):
         arrays.write_bytes(b"")
-    (cut_off / ".abcdefgh.metrics.csv").write_text("what a killed process left")
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        left = cut_off / f".imgclf-{gone.pid}-abcdefgh.metrics.csv"
+    left.write_text("what a killed process left")
     for _ in range(2):
         answer = imgclf("train", "--resume", cut_off)
         assert answer.status == 2
@@ -113,7 +115,7 @@ def test_where_all_checkpoints_are_damaged_the_run_is_left_as_it_is(imgclf: Any,
         assert f"hint: a new run from the start: imgclf train {cut_off / 'experiment.yaml'}" in answer.err
         assert {name: (cut_off / name).read_bytes() for name in kept} == kept
     assert said(cut_off).count("is damaged and not used") == 2
-    assert not (cut_off / ".abcdefgh.metrics.csv").exists()
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("record", ["as it was killed", "as it was interrupted"])

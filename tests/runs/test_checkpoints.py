@@ -228,6 +228,13 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
         write(tmp_path / "file" / "checkpoints", 1)
 
 
+def test_a_file_that_can_not_be_read_is_named_and_not_the_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised:
+        write(tmp_path / "checkpoints", 1, files={"best.h5": tmp_path / "best.h5"})
+    assert raised.value.filename == str(tmp_path / "best.h5")
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
 def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
     class Broken:
         shape = (1,)

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import stat
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from imgclf.runs.files import replacing, replacing_folder, write_json, write_whole
+from imgclf.errors import WorkFailed
+from imgclf.runs.files import remove_unfinished, replacing, replacing_folder, write_json, write_whole
 from imgclf.texts import csv_text
 
 
@@ -103,3 +108,60 @@ def test_an_error_leaves_no_folder(tmp_path: Path) -> None:
         (temporary / "half").write_text("of it")
         raise RuntimeError("the work failed")
     assert list(tmp_path.iterdir()) == []
+
+
+WRITE_AND_WAIT = """
+import sys
+from pathlib import Path
+from imgclf.runs.files import replacing, replacing_folder
+folder = Path(sys.argv[1])
+with replacing(folder / "report.json") as file, replacing_folder(folder / "model") as model:
+    file.write_text("half")
+    (model / "weights").write_text("half")
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_process_writes_stays_until_it_is_killed_and_what_others_left_stays_for_ever(tmp_path: Path) -> None:
+    others = {".report.json.swp", ".abcdefgh.txt", ".nfs0000000000a1b2c3", ".imgclf-notes"}
+    for name in others:
+        (tmp_path / name).write_text("another program's")
+    command = [sys.executable, "-c", WRITE_AND_WAIT, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        remove_unfinished(tmp_path)
+        written = {path.name for path in tmp_path.iterdir()} - others
+        assert {name.rpartition(".")[2] for name in written} == {"json", "model"}
+        writer.kill()
+    remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == others
+
+
+@pytest.mark.parametrize("place", [replacing, replacing_folder])
+def test_an_error_of_something_else_than_the_target_is_not_told_as_one_of_the_target(
+    tmp_path: Path, place: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    image = tmp_path / "image.png"
+    with pytest.raises(FileNotFoundError) as raised, place(tmp_path / "features"):
+        image.read_bytes()
+    assert raised.value.filename == str(image)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", [replacing, replacing_folder])
+def test_an_error_of_the_target_is_told_with_its_name(
+    tmp_path: Path, place: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    for error in (OSError(errno.EIO, "broken"), OSError(errno.ENOSPC, "full", "/elsewhere", None, "/dev/full")):
+        with (
+            pytest.raises(WorkFailed, match=f"features: can't be written: {error.strerror}"),
+            place(tmp_path / "features"),
+        ):
+            raise error
+    with pytest.raises(WorkFailed, match="features: can't be written"), place(tmp_path / "features") as temporary:
+        (temporary / "inner" / "file").write_text("")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkFailed, match="can't be written"), place(tmp_path / "file" / "features"):
+        pass

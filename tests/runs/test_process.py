@@ -64,7 +64,7 @@ def test_who_holds_a_run_and_does_not_go_on_leaves_its_record_as_it_was(tmp_path
     run = RunFolder(tmp_path)
     run.update(status="running", process=this_process() | {"started": "at another time"})
     before = run.record_file.read_bytes()
-    with pytest.raises(ImgclfError, match="changed"), sole_trainer(run):
+    with pytest.raises(ImgclfError, match="changed"), sole_trainer(run):  # noqa: PT012
         assert status_of(run.record()) == "died"
         raise ImgclfError("the experiment was changed")
     assert run.record_file.read_bytes() == before

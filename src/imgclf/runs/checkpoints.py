@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imgclf.errors import ImgclfError, WorkFailed
-from imgclf.runs.files import PIECE_BYTES, flush, make_folder, not_written, sha256_of
+from imgclf.runs.files import PIECE_BYTES, concerns, flush, make_folder, not_written, sha256_of
 
 KEPT = 2
-VERSION = 2  # of the format
+VERSION: Final = 2  # of the format
 MANIFEST, ARRAYS = "manifest.json", "arrays.bin"
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.]*$")]
@@ -106,7 +106,7 @@ def write_checkpoint(
 
     ``states`` holds variables or arrays, taken into memory one at a time, and numbers, texts and lists of them.
     ``files`` are linked (copied where the file system has no links): they must be replaced when they change, never
-    written into. Raises WorkFailed where the system refuses.
+    written into. Raises WorkFailed where the system refuses to write it, OSError where it refuses to read ``files``.
     """
     path = folder / f"step-{step:08d}"
     temporary = folder / f".{path.name}"
@@ -119,6 +119,8 @@ def write_checkpoint(
         for old in list_checkpoints(folder)[:-KEPT]:
             _remove(old)
     except OSError as error:
+        if not concerns(error, folder):
+            raise
         raise not_written(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,7 +19,8 @@ from imgclf.errors import WorkFailed, encodable
 
 PIECE_BYTES = 2**20
 
-_TEMPORARY = re.compile(r"\.[a-z0-9_]{8}\..+")  # as the module tempfile makes names
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_TEMPORARY = re.compile(r"\.imgclf-([0-9]+)-[a-z0-9_]{8}\..+")  # the process that writes it; a name of tempfile's
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -60,12 +62,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, with its ending, that becomes ``path`` when the block ends well.
 
     The file and then its folder are flushed to the disk; after an error nothing is left. Raises WorkFailed where the
-    system refuses.
+    system refuses to write it; errors of other files that the block reads pass.
     """
     temporary = None
     try:
         make_folder(path.parent)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -74,6 +76,8 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         flush(path.parent)
     except OSError as error:
+        if temporary is not None and not concerns(error, path, temporary):
+            raise
         raise not_written(path, error) from error
     finally:
         if temporary is not None:
@@ -86,12 +90,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside ``path``, which must not exist, that becomes ``path`` when the block ends well.
 
     Its files and then the folders are flushed to the disk; after an error nothing is left. Raises WorkFailed where the
-    system refuses.
+    system refuses to write it; errors of other files that the block reads pass.
     """
     temporary = None
     try:
         make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=".", suffix=f".{path.name}", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent))
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         for written in (*temporary.rglob("*"), temporary):
@@ -99,6 +103,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
         flush(path.parent)
     except OSError as error:
+        if temporary is not None and not concerns(error, path, temporary):
+            raise
         raise not_written(path, error) from error
     finally:
         if temporary is not None:
@@ -106,12 +112,31 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove, at any depth, what killed processes left of the above; nobody else may be writing into the folder."""
-    for path in folder.rglob(".*"):
-        if _TEMPORARY.fullmatch(path.name) and path.is_dir():
+    """Remove, at any depth, what this process and those that are gone left of the above.
+
+    What another process is writing stays. A process of another machine counts as gone.
+    """
+    for path in folder.rglob(".imgclf-*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found is None or _is_another(int(found[1])):
+            continue
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+        else:
+            with suppress(OSError):  # it does no harm where it stays
+                path.unlink(missing_ok=True)
+
+
+def concerns(error: OSError, *places: Path) -> bool:
+    """Whether an error tells of these places, of what is in them, or of the folders that they are in.
+
+    One that names no file is taken to, and one that only writing raises.
+    """
+    if error.errno in _OF_WRITING or error.filename is None:
+        return True
+    named = [Path(os.fsdecode(one)).absolute() for one in (error.filename, error.filename2) if one is not None]
+    roots = [place.absolute() for place in places]
+    return any(one.is_relative_to(root) or root.is_relative_to(one) for one in named for root in roots)
 
 
 def append(path: Path, text: str) -> None:
@@ -152,6 +177,21 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _prefix() -> str:
+    return f".imgclf-{os.getpid()}-"
+
+
+def _is_another(process: int) -> bool:
+    """Whether a process lives and is not this one."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
 
 
 def _umask() -> int:
