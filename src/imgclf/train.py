@@ -35,7 +35,7 @@ from imgclf.resuming import (
     run_to_resume,
     say_resumption,
 )
-from imgclf.runs.folder import RunFolder, create_run_folder
+from imgclf.runs.folder import RunFolder, Status, create_run_folder
 from imgclf.runs.process import sole_trainer
 from imgclf.runs.provenance import peak_memory
 from imgclf.screen import Screen, Silent
@@ -156,22 +156,39 @@ def _timed(run: RunFolder, recorder: Recorder) -> Iterator[None]:
 @contextmanager
 def _recorded(run: RunFolder, recorder: Recorder, started: float, data_dir: str | Path | None) -> Iterator[None]:
     """Keep the run's status true however the block ends."""
-    status, before = "failed", run.record().get("seconds", 0.0) if run.record_file.exists() else 0.0
+    status: Status = "failed"
+    before = run.record().get("seconds", 0.0) if run.record_file.exists() else 0.0
     try:
         yield
         status = "finished"
     except BaseException as error:
         status = "failed" if isinstance(error, Exception) else "interrupted"
         if status == "interrupted":
-            kept = run.best_weights if run.best_weights.exists() else "no weights"
-            recorder.say(f"interrupted: {run.path} keeps the measurements so far and {kept}")
-            data = ["--data-dir", str(data_dir)] if data_dir else []
-            recorder.say(f"go on with: {shlex.join(['imgclf', 'train', '--resume', str(run.path), *data])}")
+            for line in _interruption_lines(run, data_dir):
+                with suppress(WorkFailed):  # the screen has said it, and a log that can't grow is no reason
+                    recorder.say(line)
         if isinstance(error, Interrupted):
             error.is_told = True
         raise
     finally:
-        # Where the disk is full, the reason that ended the run is told, and not that its end could not be recorded.
-        with suppress(*(() if status == "finished" else (WorkFailed,))):
-            run.update(status=status, ended=now(), seconds=round(before + time.monotonic() - started, 2))
+        seconds = before + time.monotonic() - started
+        if status == "finished":
+            _record_end(run, status, seconds)
+        else:
+            with suppress(WorkFailed):  # what ended the run is told, and not that its end could not be recorded
+                _record_end(run, status, seconds)
         recorder.close()
+
+
+def _record_end(run: RunFolder, status: Status, seconds: float) -> None:
+    run.update(status=status, ended=now(), seconds=round(seconds, 2))
+
+
+def _interruption_lines(run: RunFolder, data_dir: str | Path | None) -> list[str]:
+    """What an interrupted run keeps, and the command that goes on with it."""
+    kept = run.best_weights if run.best_weights.exists() else "no weights"
+    data = ["--data-dir", str(data_dir)] if data_dir else []
+    return [
+        f"interrupted: {run.path} keeps the measurements so far and {kept}",
+        f"go on with: {shlex.join(['imgclf', 'train', '--resume', str(run.path), *data])}",
+    ]
