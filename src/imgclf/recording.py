@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from imgclf.interruption import Interruption
 from imgclf.reporting.tensorboard import TensorboardLog, projector_files
-from imgclf.runs.checkpoints import Checkpoint, link_or_copy, write_checkpoint
+from imgclf.runs.checkpoint_format import Checkpoint, link_or_copy
+from imgclf.runs.checkpoints import write_checkpoint
 from imgclf.runs.files import replacing, write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import load_weights, save_weights

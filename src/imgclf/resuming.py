@@ -17,7 +17,8 @@ from imgclf.models.transfer import Transfer
 from imgclf.opening import image_counts, write_resumption
 from imgclf.pretrained import Pretrained
 from imgclf.recording import Recorder
-from imgclf.runs.checkpoints import DAMAGED, Checkpoint, newest_sound
+from imgclf.runs.checkpoint_format import Checkpoint
+from imgclf.runs.checkpoints import DAMAGED, newest_sound
 from imgclf.runs.files import remove_unfinished
 from imgclf.runs.find import find_unfinished
 from imgclf.runs.folder import RunFolder

@@ -18,7 +18,8 @@ import numpy as np
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.experiment.load import load_experiment
 from imgclf.places import runs_folder
-from imgclf.runs.checkpoints import Checkpoint, StoredArray, list_checkpoints, read_checkpoint
+from imgclf.runs.checkpoint_format import Checkpoint, StoredArray, read_checkpoint
+from imgclf.runs.checkpoints import list_checkpoints
 from imgclf.runs.files import sha256_of
 from imgclf.runs.folder import RunFolder, new_folder
 from imgclf.runs.weights import array_digests

@@ -16,7 +16,8 @@ import numpy as np
 
 from imgclf.recording import _put_back_best
 from imgclf.runs.arrays import save_arrays
-from imgclf.runs.checkpoints import Checkpoint, newest_sound, write_checkpoint
+from imgclf.runs.checkpoint_format import Checkpoint
+from imgclf.runs.checkpoints import newest_sound, write_checkpoint
 from imgclf.runs.files import remove_unfinished, replacing_folder, write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.weights import save_weights

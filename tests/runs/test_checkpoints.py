@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from imgclf.errors import ImgclfError, WorkFailed
-from imgclf.runs.checkpoints import list_checkpoints, newest_sound, read_checkpoint, write_checkpoint
+from imgclf.runs.checkpoint_format import read_checkpoint
+from imgclf.runs.checkpoints import list_checkpoints, newest_sound, write_checkpoint
 
 
 def write(folder: Path, step: int, states: dict[str, Any] | None = None, files: dict[str, Path] | None = None) -> Path:

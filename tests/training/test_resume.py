@@ -13,7 +13,8 @@ import pytest
 from imgclf.datasets.base import ArrayPixels
 from imgclf.errors import ImgclfError
 from imgclf.models.simple_cnn import SimpleCnn
-from imgclf.runs.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from imgclf.runs.checkpoint_format import Checkpoint, read_checkpoint
+from imgclf.runs.checkpoints import write_checkpoint
 from imgclf.training.checkpoint import Variables, restore, states
 from imgclf.training.loop import fit
 from imgclf.training.progress import Outcome, Since
