@@ -111,7 +111,7 @@ class Recorder:
         write_checkpoint(self._run.checkpoints, step, self._experiment, saved, files, self._written)
         self.checkpoints += 1
         self.checkpoint_seconds += self._clock() - started
-        if "checkpoints" not in self._run.record():  # a killed run, too, must say that it had one
+        if not self._run.record().get("checkpoints", {}).get("written"):  # a killed run, too, must say that it had one
             self._run.update(checkpoints={"written": 1, "seconds": round(self.checkpoint_seconds, 3)})
         self.interruption.take_effect()
 
