@@ -40,7 +40,7 @@ from imgclf.runs.process import sole_trainer
 from imgclf.runs.provenance import peak_memory
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels
-from imgclf.training.checkpoint import Variables
+from imgclf.training.checkpoint import restore_weights
 from imgclf.training.devices import DeviceChoice, choose_devices
 from imgclf.training.loop import fit
 from imgclf.transfer import load_earlier_weights, with_earlier_network
@@ -98,7 +98,7 @@ def train(
         if published:
             pretrained = load_pretrained(model, loaded.experiment.model, published)
         if resumed:
-            Variables(model.variables).restore(resumed.states["model"])
+            restore_weights(model, resumed.states["model"])
         elif old:
             check_same_weights(old, pretrained)
         stages = layers_of_stages(loaded.experiment, model)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from imgclf.errors import ImgclfError
+from imgclf.runs.hdf5 import settle_normalization
 from imgclf.texts import few
+
+if TYPE_CHECKING:
+    import keras
 
 SHOWN = 5
 
@@ -69,6 +73,12 @@ def restore(parts: Mapping[str, Part], saved: Mapping[str, Mapping[str, Any]]) -
         raise ImgclfError(f"checkpoint: must hold {', '.join(sorted(parts))}; found {', '.join(sorted(saved))}")
     for name, part in parts.items():
         part.restore(saved[name])
+
+
+def restore_weights(model: keras.Model, state: Mapping[str, Any]) -> None:
+    """Give a model the weights of a checkpoint's part ``model``. Raises ImgclfError where they don't fit."""
+    Variables(model.variables).restore(state)
+    settle_normalization(model)
 
 
 def _type(variable: Any) -> str:
