@@ -139,18 +139,25 @@ def train(
 def _timed(run: RunFolder, recorder: Recorder) -> Iterator[None]:
     """Add the block's seconds, and those of its checkpoints, to the run's, however it ends."""
     record, started = run.record(), time.monotonic()
-    before = record.get("checkpoints", {"written": 0, "seconds": 0.0})
     try:
         yield
-    finally:
-        run.update(
-            training_seconds=round(record.get("training_seconds", 0.0) + time.monotonic() - started, 2),
-            checkpoints={
-                "written": before["written"] + recorder.checkpoints,
-                "seconds": round(before["seconds"] + recorder.checkpoint_seconds, 3),
-            },
-            peak_memory_bytes=peak_memory(),
-        )
+    except BaseException:
+        with suppress(WorkFailed):  # as in ``_recorded``
+            _record_costs(run, record, recorder, time.monotonic() - started)
+        raise
+    _record_costs(run, record, recorder, time.monotonic() - started)
+
+
+def _record_costs(run: RunFolder, before: dict[str, Any], recorder: Recorder, seconds: float) -> None:
+    checkpoints = before.get("checkpoints", {"written": 0, "seconds": 0.0})
+    run.update(
+        training_seconds=round(before.get("training_seconds", 0.0) + seconds, 2),
+        checkpoints={
+            "written": checkpoints["written"] + recorder.checkpoints,
+            "seconds": round(checkpoints["seconds"] + recorder.checkpoint_seconds, 3),
+        },
+        peak_memory_bytes=peak_memory(),
+    )
 
 
 @contextmanager
