@@ -263,7 +263,7 @@ def long_text(file: h5py.File) -> None:
 
 
 KERAS_FILES: dict[str, tuple[Callable[[h5py.File], None], str]] = {
-    "a text of 10 MB named a thousand times": (long_text, "is no list of names"),
+    "a text of 10 MB named a thousand times": (long_text, "names of up to 10.0 MB each"),
     "one layer named two thousand times": (repeated, "names more than 100,000 arrays"),
     "a pickle for a list of names": (layer_names(np.void(pickle.dumps(Touch()))), "is no list of names"),
     "a layer name of escape sequences": (layer_names(np.array([b"\x1b[2J"])), "is missing"),

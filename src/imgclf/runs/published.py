@@ -13,7 +13,7 @@ import numpy as np
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.hdf5 import SHOWN, inside, longest_text_bytes, place_problems, settle_normalization
-from imgclf.texts import few
+from imgclf.texts import few, size_text
 
 if TYPE_CHECKING:
     import h5py
@@ -107,9 +107,13 @@ def _attribute(group: h5py.Group, key: str) -> list[str]:
     header = group.attrs.get_id(key)
     a_text = header.dtype.itemsize if header.dtype.kind == "S" else longest_text_bytes(group.file)
     count = math.prod(header.shape)
-    if count and (header.dtype.kind not in "SO" or count > MOST_NAMES or count * a_text > MOST_NAMES_BYTES):
+    if count and (header.dtype.kind not in "SO" or count > MOST_NAMES):
+        found = f"{count:,} of {header.dtype}"
+        raise ImgclfError(f"{group.file.filename}: {key} of {group.name} is no list of names: {found}")
+    if count * a_text > MOST_NAMES_BYTES:
         raise ImgclfError(
-            f"{group.file.filename}: {key} of {group.name} is no list of names: {count:,} of {header.dtype}",
+            f"{group.file.filename}: {key} of {group.name}: {count:,} names of up to {size_text(a_text)} each, as far "
+            f"as the file tells; at most {size_text(MOST_NAMES_BYTES)} are read",
             hint="of a whole model of many layers, save the weights alone: model.save_weights(FILE)",
         )
     names = np.ravel(group.attrs[key]).tolist()
