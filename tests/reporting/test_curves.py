@@ -51,6 +51,8 @@ def test_a_line_stands_where_a_stage_begins() -> None:
     staged = [{**row, "stage": 1 if row["step"] <= 600 else 2} for row in rows]
     changed = (_pixels(draw_curves(rows)) != _pixels(draw_curves(staged))).any(axis=2)
     assert np.array_equal(_pixels(draw_curves(rows)), _pixels(draw_curves([{**row, "stage": 1} for row in rows])))
+    read = [{**row, "stage": float(row["stage"])} for row in staged]  # as metrics.csv is read
+    assert np.array_equal(_pixels(draw_curves(staged)), _pixels(draw_curves(read)))
     columns = np.flatnonzero(changed.sum(axis=0) > changed.shape[0] / 4)  # dotted, from the bottom to the top
     assert len(np.flatnonzero(np.diff(columns) > 2)) == 1  # one line in each of the two panels
 

@@ -133,15 +133,15 @@ def _mark_stages(axes: Axes, history: Sequence[Row], unit: Unit) -> None:
         number = row.get("stage", 1)
         if number != before.get("stage", 1):
             axes.axvline(float(before[unit]), color=FAINT_INK, linewidth=0.8, linestyle=":")
-            place = (float(before[unit]), 1.0)
-            text = f"stage {number}"
+            place = (float(before[unit]), 0.0)  # at the bottom: curves of accuracy are at the top
+            text = f"stage {int(number)}"
             axes.annotate(
                 text,
                 place,
-                xytext=(3, -3),
+                xytext=(3, 3),
                 xycoords=axes.get_xaxis_transform(),
                 textcoords="offset points",
-                va="top",
+                va="bottom",
                 fontsize=8,
                 color=FAINT_INK,
             )
