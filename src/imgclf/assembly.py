@@ -63,7 +63,7 @@ def check_network(loaded: LoadedExperiment, data_dir: str | Path | None) -> Path
 def layer_problems(experiment: Experiment) -> list[Misfit]:
     """Names of layers that the network does not have, as far as the images' shape is known without reading any.
 
-    To know its layers the network is built, where the experiment names one: half a second for VGG16.
+    To know its layers the network is built, where the experiment names one: 0.1 s for VGG16, 1 s for DenseNet121.
     """
     stages = [(number, stage.trainable) for number, stage in enumerate(experiment.stages())]
     named = [(number, trainable) for number, trainable in stages if trainable not in ("all", "head")]

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
@@ -64,25 +64,12 @@ def replacing(path: Path) -> Iterator[Path]:
     The file and then its folder are flushed to the disk; after an error nothing is left. Raises WorkFailed where the
     system refuses to write it; errors of other files that the block reads pass.
     """
-    temporary = None
-    try:
-        make_folder(path.parent)
-        handle, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+    with _beside(path, _new_file, _remove_file) as temporary:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         flush(temporary)
         temporary.replace(path)
         flush(path.parent)
-    except OSError as error:
-        if temporary is not None and not concerns(error, path, temporary):
-            raise
-        raise not_written(path, error) from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):  # what kept the file from being written keeps it from being removed, too
-                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -92,23 +79,13 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Its files and then the folders are flushed to the disk; after an error nothing is left. Raises WorkFailed where the
     system refuses to write it; errors of other files that the block reads pass.
     """
-    temporary = None
-    try:
-        make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent))
+    with _beside(path, _new_folder, _remove_folder) as temporary:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         for written in (*temporary.rglob("*"), temporary):
             flush(written)
         temporary.rename(path)
         flush(path.parent)
-    except OSError as error:
-        if temporary is not None and not concerns(error, path, temporary):
-            raise
-        raise not_written(path, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -198,3 +175,39 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def _beside(path: Path, make: Callable[[Path], Path], remove: Callable[[Path], None]) -> Iterator[Path]:
+    """What is made beside ``path`` and removed where it has not become it; refusals of the system are WorkFailed."""
+    temporary = None
+    try:
+        make_folder(path.parent)
+        temporary = make(path)
+        yield temporary
+    except OSError as error:
+        if temporary is not None and not concerns(error, path, temporary):
+            raise
+        raise not_written(path, error) from error
+    finally:
+        if temporary is not None:
+            remove(temporary)
+
+
+def _new_file(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def _remove_file(temporary: Path) -> None:
+    with suppress(OSError):  # what kept the file from being written keeps it from being removed, too
+        temporary.unlink(missing_ok=True)
+
+
+def _new_folder(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent))
+
+
+def _remove_folder(temporary: Path) -> None:
+    shutil.rmtree(temporary, ignore_errors=True)
