@@ -116,7 +116,7 @@ def unstorable_stages(experiment: Experiment) -> dict[int, str]:
     for number, stage in enumerate(experiment.stages()):
         if stage.trainable != "head":
             body_changed = True
-        elif experiment.augmentation if stage.augmentation is None else stage.augmentation:
+        elif stage.augmentations(experiment.augmentation):
             reasons[number] = "its images are augmented"
         elif body_changed:
             reasons[number] = "an earlier stage changes the body"

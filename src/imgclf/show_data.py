@@ -23,7 +23,6 @@ from imgclf.loading import image_fit, load_splits, say_undrawable
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
-from imgclf.training.settings import StageSettings
 from imgclf.training.task import stage_steps
 
 SAMPLES, MOST_SAMPLES = 36, 100  # images in the grid: so many, or one of each class up to the second number
@@ -74,7 +73,7 @@ def show_data(
 def check_augmentation(loaded: LoadedExperiment) -> None:
     """Raises ImgclfError where no stage of the experiment has an augmentation."""
     experiment = loaded.experiment
-    if not any(_augmentations_of(experiment, stage) for stage in experiment.training.resolved_stages()):
+    if not any(stage.augmentations(experiment.augmentation) for stage in experiment.training.resolved_stages()):
         raise ImgclfError(
             f"{loaded.path}: has no augmentation to show", hint="the experiment's list `augmentation` is empty"
         )
@@ -198,12 +197,8 @@ def _augmentations_in(experiment: Experiment, images: int, epoch: int) -> tuple[
     for stage in stages:
         ended += -(-stage_steps(stage, images) // max(1, images // stage.batch_size))
         if epoch <= ended:
-            return _augmentations_of(experiment, stage)
-    return _augmentations_of(experiment, stages[-1])
-
-
-def _augmentations_of(experiment: Experiment, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
-    return experiment.augmentation if stage.augmentation is None else stage.augmentation
+            return stage.augmentations(experiment.augmentation)
+    return stages[-1].augmentations(experiment.augmentation)
 
 
 def _class_text(data: Splits, index: int) -> str:

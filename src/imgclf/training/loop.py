@@ -68,7 +68,7 @@ def prepare(task: Task, number: int, stage: StageSettings) -> Step:
         stage,
         Loss(stage.label_smoothing, task.class_weights[number], stage.loss),
         AS_STORED if is_stored else task.preprocessing,
-        task.augmentations_of(stage),
+        stage.augmentations(task.augmentations),
         Seeds(model, task.seed),
         scale,
         average,
@@ -135,7 +135,7 @@ class _Stage:
         """What is left of the stage; nothing where it had stopped early when it was saved."""
         task, stage, images = self._task, self._settings, self._task.seen(self._number).train
         order = Order(len(images.labels), stage.batch_size, task.seed)
-        draws = Draws(task.augmentations_of(stage), len(images.labels), task.seed)
+        draws = Draws(stage.augmentations(task.augmentations), len(images.labels), task.seed)
         left = [] if self._is_stopped() else self._spans()
         return Feed(images.pixels, images.labels, order, draws, stage.batch_size).chunks(left)
 

@@ -91,6 +91,10 @@ class StageSettings(CommonSettings):
         None, description="In place of the experiment's list. null: the experiment's list."
     )
 
+    def augmentations(self, of_experiment: tuple[AugmentationUnion, ...]) -> tuple[AugmentationUnion, ...]:
+        """The stage's own list, or the experiment's."""
+        return of_experiment if self.augmentation is None else self.augmentation
+
 
 class TensorboardSettings(Settings):
     """The part ``training.tensorboard``: what is written for TensorBoard."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.augmentation.base import AugmentationSettings
+from imgclf.augmentation import AugmentationUnion
 from imgclf.inference import Takes
 from imgclf.preprocessing import Preprocessing, PreprocessingSettings
 from imgclf.training.settings import StageSettings, TrainingSettings
@@ -52,7 +52,7 @@ class Task:
     settings: TrainingSettings
     stages: tuple[StageSettings, ...]
     preprocessing: Preprocessing
-    augmentations: tuple[AugmentationSettings, ...]
+    augmentations: tuple[AugmentationUnion, ...]
     train: Images
     validation: Images | None
     class_weights: tuple[tuple[NDArray[np.float32] | None, ...], ...]  # by stage, by target
@@ -71,10 +71,6 @@ class Task:
     def seen(self, number: int) -> Stored:
         """What stage ``number``, from 0, trains and validates on: stored features, or the images."""
         return self.stored.get(number) or Stored(self.train, self.validation)
-
-    def augmentations_of(self, stage: StageSettings) -> tuple[AugmentationSettings, ...]:
-        """The stage's own list, or the experiment's."""
-        return self.augmentations if stage.augmentation is None else stage.augmentation
 
 
 def stage_steps(stage: StageSettings, images: int) -> int:
