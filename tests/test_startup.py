@@ -11,7 +11,7 @@ import pytest
 # Starts as this program does, then allocates 64 MB, more than glibc by itself ever takes from its heap (32 MB).
 CHILD = """
 import ctypes, json, os, subprocess, sys
-from imgclf.startup import choose_kernels
+from imgclf.startup import choose_kernels, keep_all_memory
 
 names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
 Mallinfo = type("Mallinfo", (ctypes.Structure,), {"_fields_": [(name, ctypes.c_int) for name in names]})
@@ -34,11 +34,11 @@ if len(sys.argv) > 2:
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc's malloc")
 
 
-def started(generations: int, **environment: str) -> list[dict[str, object]]:
+def started(generations: int, code: str = CHILD, **environment: str) -> list[dict[str, object]]:
     """What each of so many processes found, each the child of the one before."""
     inherited = {name: value for name, value in os.environ.items() if "ALLOCATOR" not in name and "MALLOC" not in name}
     command = [sys.executable]
-    command += ["-c", CHILD] * generations
+    command += ["-c", code] * generations
     done = subprocess.run(command, env=inherited | environment, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -50,6 +50,12 @@ def test_every_process_keeps_its_pieces_below_1_gb_children_too() -> None:
 @pytest.mark.parametrize("wish", ["0", "1"])
 def test_the_users_choice_of_an_allocator_goes_before(wish: str) -> None:
     assert started(2, TF_ONEDNN_USE_SYSTEM_ALLOCATOR=wish) == [{"maps": True, "allocator": wish}] * 2
+
+
+def test_a_process_that_is_told_to_keeps_pieces_of_any_size() -> None:
+    code = CHILD.replace("library.malloc(2**26)", "keep_all_memory(); library.malloc(2**31)")
+    assert started(1, code) == [{"maps": False, "allocator": "1"}]
+    assert started(1, CHILD.replace("2**26", "2**31")) == [{"maps": True, "allocator": "1"}]
 
 
 def test_the_users_own_threshold_goes_before() -> None:

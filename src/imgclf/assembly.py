@@ -14,7 +14,7 @@ from imgclf.experiment.load import LoadedExperiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
 from imgclf.images.fit import ImageFit
 from imgclf.models.classical_heads import ClassicalHead
-from imgclf.models.cost import multiply_adds
+from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
 from imgclf.models.heads import build_model, cut
 from imgclf.models.initializers import zeros_for_random
 from imgclf.models.transfer import Transfer
@@ -24,12 +24,15 @@ from imgclf.pretrained import pretrained_file
 from imgclf.recording import Recorder
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder
+from imgclf.runs.provenance import memory
 from imgclf.screen import Screen
 from imgclf.settings import ImageShape, Misfit
+from imgclf.startup import keep_all_memory
 from imgclf.trained import Source
 from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import Devices, make_deterministic
 from imgclf.training.precision import computing_in
+from imgclf.training.settings import TrainingSettings
 from imgclf.training.task import Images, Task
 from imgclf.training.trainable import unknown_layer
 from imgclf.transfer import preprocessing_of
@@ -113,14 +116,16 @@ def build_network(experiment: Experiment, splits: Splits, devices: Devices) -> k
     classes = {target.name: len(target.class_names) for target in splits.targets}
     shape = experiment.preprocessing.output_shape(splits.train.pixels.image_shape)
     with devices.strategy.scope(), computing_in(experiment.training.precision):
-        return build_model(experiment.model, shape, classes)
+        model = build_model(experiment.model, shape, classes)
+    if 2 * _most_bytes(model, _largest_batch(experiment.training)) < memory():
+        keep_all_memory()
+    return model
 
 
 def resolved(experiment: Experiment, model: keras.Model, devices: Devices) -> Experiment:
     """The experiment with what this machine decides filled in: device, threads, steps in a call."""
     training, runtime = experiment.training, experiment.runtime
-    batch = max(stage.batch_size for stage in training.resolved_stages())
-    steps = training.steps_per_call or _steps_per_call(model, batch)
+    steps = training.steps_per_call or _steps_per_call(model, _largest_batch(training))
     return experiment.model_copy(
         update={
             "training": training.model_copy(update={"steps_per_call": steps}),
@@ -199,6 +204,18 @@ def _shape_without_data(experiment: Experiment) -> ImageShape | None:
     """The images' shape as the network sees it, where it is known before any is read; channels may be others."""
     known = experiment.dataset.known_shape() or ((1, 1, 3) if experiment.preprocessing.size else None)
     return experiment.preprocessing.output_shape(known) if known else None
+
+
+def _largest_batch(training: TrainingSettings) -> int:
+    return max(stage.batch_size for stage in training.resolved_stages())
+
+
+def _most_bytes(model: keras.Model, batch: int) -> int:
+    """What a step may come to take where nothing is given back.
+
+    Measured: Adam on one large layer, 8.6 times the weights; a network of large maps, 3 times what its layers put out.
+    """
+    return 9 * parameter_bytes(model) + 3 * batch * activation_bytes(model)
 
 
 def _steps_per_call(model: keras.Model, batch: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("imgclf", "tensorflow", "keras", "numpy", "scikit-learn", "h5py", "opencv-python", "pillow")
+CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def provenance() -> dict[str, Any]:
@@ -44,6 +45,15 @@ def peak_memory() -> int:
     """Greatest resident set of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024  # Linux counts KiB, macOS bytes
+
+
+def memory() -> int:
+    """What this process may take: the machine's memory or its container's limit, in bytes."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in CONTAINER_LIMITS:
+        if limit.exists() and (text := limit.read_text().strip()).isdigit():  # "max" where there is none
+            limits.append(int(text))
+    return min(limits)
 
 
 def _matters(name: str) -> bool:
