@@ -94,7 +94,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "serving": ROOMS | {"predict", "trained", "screen"},
     "interruption": set(),
     "resuming": ROOMS | {"opening", "pretrained", "recording", "screen", "transfer"},
-    "assembly": ROOMS | {"pretrained", "recording", "screen", "trained", "transfer"},
+    "assembly": ROOMS | {"pretrained", "recording", "screen", "startup", "trained", "transfer"},
     "finishing": ROOMS | {"recording", "evaluate", "evaluation_files", "serving"},
     "recording": ROOMS | {"screen", "places", "interruption"},
     "features": ROOMS | {"recording", "screen", "places", "feature_files"},

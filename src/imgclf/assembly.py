@@ -12,6 +12,7 @@ from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
+from imgclf.experiment.single_model import shape_without_data
 from imgclf.images.fit import ImageFit
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
@@ -26,7 +27,7 @@ from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.provenance import memory
 from imgclf.screen import Screen
-from imgclf.settings import ImageShape, Misfit
+from imgclf.settings import Misfit
 from imgclf.startup import keep_all_memory
 from imgclf.trained import Source
 from imgclf.training.class_weights import class_weights
@@ -70,7 +71,7 @@ def layer_problems(experiment: Experiment) -> list[Misfit]:
     """
     stages = [(number, stage.trainable) for number, stage in enumerate(experiment.stages())]
     named = [(number, trainable) for number, trainable in stages if trainable not in ("all", "head")]
-    model, shape, misfits = experiment.model, _shape_without_data(experiment), []
+    model, shape, misfits = experiment.model, shape_without_data(experiment), []
     cut_body = model.body if isinstance(model, Transfer) and model.cut else None
     if shape is None or not (named or cut_body):
         return []
@@ -198,12 +199,6 @@ def make_task(
         seed=experiment.seed,
         test_time_augmentation=experiment.evaluation.test_time_augmentation,
     )
-
-
-def _shape_without_data(experiment: Experiment) -> ImageShape | None:
-    """The images' shape as the network sees it, where it is known before any is read; channels may be others."""
-    known = experiment.dataset.known_shape() or ((1, 1, 3) if experiment.preprocessing.size else None)
-    return experiment.preprocessing.output_shape(known) if known else None
 
 
 def _largest_batch(training: TrainingSettings) -> int:

@@ -79,6 +79,32 @@ def test_show_of_a_config_takes_its_model_and_the_shape_of_its_data(imgclf: Imgc
     assert (shown["name"], shown["image_shape"], shown["classes"]) == ("lenet", [8, 8, 1], {"label": 10})
 
 
+@pytest.mark.parametrize(
+    ("wanted", "options", "shape", "classes", "parameters"),
+    [
+        # Keras' blog network; its head is for two classes alone, so that nothing need be said of them
+        ("small_vgg", ["--shape", "150x150x3", "--set", "model.head=sigmoid"], [150, 150, 3], {"label": 2}, 3_453_121),
+        ("small_vgg_cats_vs_dogs", [], [150, 150, 3], {"label": 2}, 3_453_121),
+        ("multi_head_shapes", ["--shape", "8x8x3", "--classes", "4", "--set", "model.blocks=[[1]]",
+          "--set", "model.batch_norm=false", "--set", "model.dense_units=[2]"], [8, 8, 3],
+         {"pattern": 4, "colour": 4, "shape": 4}, (27 + 1) + (16 * 2 + 2) + 3 * (2 * 4 + 4)),
+    ],
+)  # fmt: skip
+def test_show_builds_the_heads_that_a_run_has(
+    wanted: str, options: list[str], shape: list[int], classes: dict[str, int], parameters: int, imgclf: Imgclf
+) -> None:
+    answer = imgclf("models", "show", wanted, *options, "--json")
+    assert answer.status == 0, answer.err
+    shown = json.loads(answer.out)
+    assert (shown["image_shape"], shown["classes"], shown["parameters"]) == (shape, classes, parameters)
+
+
+def test_show_says_that_support_vectors_are_not_counted(imgclf: Imgclf) -> None:
+    assert "counted with one support vector" in imgclf("models", "show", "mlp", "--set", "model.head=svm").out
+    linear = imgclf("models", "show", "mlp", "--set", "model.head={name: svm, kernel: linear}")
+    assert "support vector;" not in linear.out
+
+
 def test_batch_norm_has_parameters_that_are_not_trained(imgclf: Imgclf) -> None:
     shown = json.loads(imgclf("models", "show", "simple_cnn", "--set", "model.batch_norm=true", "--json").out)
     assert shown["parameters"] - shown["trainable_parameters"] == 2 * (64 + 128)  # means and variances
@@ -101,6 +127,8 @@ def test_the_diagram_is_drawn(imgclf: Imgclf, tmp_path: Path, ending: str, start
         (["lenet", "--shape", "3x3x1"], "images of 3x3 pixels are too small for this model: it needs 4x4 or more"),
         (["lenet", "--shape", "28x28"], "--shape: expected HEIGHTxWIDTHxCHANNELS"),
         (["lenet", "--set", "model.fliters=3"], 'model.fliters: unknown key; did you mean "filters"?'),
+        (["lenet", "--set", "model.head=sigmoid", "--classes", "3"], "model.head: sigmoid must have 2 classes to tell"),
+        (["simple_cnn_cats_vs_dogs"], "its classes can be known only when the data is read\nhint: give --classes N"),
         (["lenet", "--diagram", "lenet.jpg"], "the name must end in .png or .svg"),
     ],
 )  # fmt: skip

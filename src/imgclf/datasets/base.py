@@ -221,6 +221,10 @@ class DatasetSettings(Settings):
         """The targets where they are known before any file is read."""
         return None
 
+    def target_names(self) -> tuple[str, ...]:
+        """The targets' names, which are known before any file is read where their classes are not."""
+        return tuple(target.name for target in self.known_targets() or ()) or ("label",)
+
     def may_bring_validation(self) -> bool:
         """Whether the data may hold validation images of its own, whatever ``validation_size`` says."""
         return False

@@ -69,6 +69,9 @@ class ImageFolder(DatasetSettings):
                 raise Misfit((key,), f"must be different names; got {twice!r} twice")
         return self
 
+    def target_names(self) -> tuple[str, ...]:
+        return self.label_columns
+
     def may_bring_validation(self) -> bool:
         return True  # only the files tell
 

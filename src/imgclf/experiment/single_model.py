@@ -14,12 +14,13 @@ from imgclf.experiment.document import Document
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.overrides import Overrides
 from imgclf.experiment.problems import PlainData, nearest_several
-from imgclf.experiment.schema import too_small
+from imgclf.experiment.schema import Experiment, too_small
 from imgclf.experiment.schema_words import Node, describe, members, names, resolve
 from imgclf.experiment.shipped import find_config, shipped_configs
 from imgclf.experiment.validate import validate
 from imgclf.models import MODELS, ModelUnion, model_name
 from imgclf.models.base import ModelSettings
+from imgclf.models.classical_heads import SvmHead
 from imgclf.models.networks import network_named
 from imgclf.models.transfer import Transfer
 from imgclf.settings import ImageShape, Settings
@@ -39,6 +40,14 @@ class SingleModel:
     def rests_on_a_run(self) -> bool:
         """Whether the layers can't be known before an earlier run is read."""
         return isinstance(self.settings, Transfer) and self.settings.body is None
+
+    @property
+    def head_note(self) -> str | None:
+        """What the head's size does not show before it is fitted; None where it has its size."""
+        head = self.settings.head
+        if isinstance(head, SvmHead) and head.kernel == "rbf" and head.support_vectors is None:
+            return "the head is counted with one support vector; a run has as many as the fit finds"
+        return None
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,17 @@ def find_model(
     if message := too_small(found.settings, found.image_shape):
         hint = "choose another shape with --shape HEIGHTxWIDTHxCHANNELS"
         raise ImgclfError(f"{printable(wanted)}: {message}", hint=hint)
+    for target, count in found.classes.items():
+        if message := found.settings.head.problem(target, count):
+            hint = "choose another head, or another number with --classes N"
+            raise ImgclfError(f"{printable(wanted)}: model.head: {found.settings.head.name} {message}", hint=hint)
     return found
+
+
+def shape_without_data(experiment: Experiment) -> ImageShape | None:
+    """The images' shape as the network sees it, where it is known before any is read; channels may be others."""
+    known = experiment.dataset.known_shape() or ((1, 1, 3) if experiment.preprocessing.size else None)
+    return experiment.preprocessing.output_shape(known) if known else None
 
 
 def setting_list(settings: ModelSettings) -> list[Setting]:
@@ -117,19 +136,25 @@ def _by_name(wanted: str, overrides: Sequence[str], shape: ImageShape | None, cl
     # Of a transfer all but the layers can be shown without a run.
     data: dict[str, Any] = {"model": {"name": wanted, **({"run": "latest"} if wanted == "transfer" else {})}}
     chosen = validate(Document(data, wanted, {}), _OnlyModel, Overrides.parse(overrides))
-    return SingleModel(chosen.model, shape or USUAL_SHAPE, {"label": classes or USUAL_CLASSES})
+    count = classes or _only_count(chosen.model) or USUAL_CLASSES
+    return SingleModel(chosen.model, shape or USUAL_SHAPE, {"label": count})
 
 
 def _of_config(config: Path, overrides: Sequence[str], shape: ImageShape | None, classes: int | None) -> SingleModel:
     experiment = load_experiment(str(config), overrides).experiment
-    known_shape, targets = experiment.dataset.known_shape(), experiment.dataset.known_targets()
-    if shape is None and known_shape is None:
+    shape, targets = shape or shape_without_data(experiment), experiment.dataset.known_targets()
+    if shape is None:
         raise _unknown(config, "the shape of its images", "--shape HEIGHTxWIDTHxCHANNELS")
-    if classes is None and targets is None:
+    if targets and classes is None:
+        return SingleModel(experiment.model, shape, {target.name: len(target.class_names) for target in targets})
+    if not (count := classes or _only_count(experiment.model)):
         raise _unknown(config, "its classes", "--classes N")
-    seen = {target.name: classes or len(target.class_names) for target in targets or ()}
-    shape = shape or experiment.preprocessing.output_shape(known_shape or USUAL_SHAPE)
-    return SingleModel(experiment.model, shape, seen or {"label": classes or USUAL_CLASSES})
+    return SingleModel(experiment.model, shape, dict.fromkeys(experiment.dataset.target_names(), count))
+
+
+def _only_count(model: ModelSettings) -> int | None:
+    """How many classes a head must have; None for one that can have any number."""
+    return 2 if model.head.problem("label", USUAL_CLASSES) else None
 
 
 def _unknown(config: Path, what: str, option: str) -> ImgclfError:
