@@ -27,7 +27,7 @@ from imgclf.trained import Source, find_source, recorded_targets
 if TYPE_CHECKING:
     import keras
 
-SEEN_ALIKE = ("channels", "scaling", "normalization", "whitening")  # what the earlier weights depend on
+SEEN_ALIKE = ("scaling", "normalization", "whitening")  # what the earlier weights depend on
 
 
 def with_earlier_network(loaded: LoadedExperiment, runs_dir: Path) -> tuple[LoadedExperiment, Source | None]:
@@ -70,9 +70,12 @@ def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
         weights = earlier.get_layer(layer.name).get_weights()
         found, wanted = [one.shape for one in weights], [tuple(one.shape) for one in layer.weights]
         if found != wanted:
+            remedy = "cut the network before that layer (model.cut), or set preprocessing.size to the earlier run's"
+            if model.input_shape[-1] != shape[-1]:
+                remedy = f"set preprocessing.channels: {shape[-1]}, as the earlier run saw its images"
             raise ImgclfError(
                 f"{source.weights}: layer {layer.name} must have weights of the shapes {wanted}; found {found}",
-                hint="cut the network before that layer (model.cut), or set preprocessing.size to the earlier run's",
+                hint=remedy,
             )
         layer.set_weights(weights)
         arrays += len(weights)

@@ -104,3 +104,49 @@ def test_what_does_not_fit_the_earlier_run_is_refused(
     with pytest.raises(ImgclfError, match=message):
         train(tmp_path, earlier, cut, overrides)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("channels", [None, 1])
+def test_a_run_on_grey_images_is_carried_to_coloured_ones_made_grey(
+    channels: int | None, earlier: Path, tmp_path: Path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "colours.npz", train_images=images, train_labels=np.arange(60) % 3)
+    coloured = [f"dataset={{name: npz, path: {tmp_path / 'colours.npz'}, test_size: 12}}", "training.batch_size=8"]
+    if channels is None:
+        with pytest.raises(ImgclfError, match="layer conv_1 must have weights of the shapes") as refused:
+            train(tmp_path, earlier, "conv_2", coloured)
+        assert refused.value.hint == "set preprocessing.channels: 1, as the earlier run saw its images"
+        return
+    run = train(tmp_path, earlier, "conv_2", [*coloured, "preprocessing.channels=1"]).run
+    for kept, taken in zip(weights_of(earlier, "conv_1"), weights_of(run.path, "conv_1"), strict=True):
+        np.testing.assert_array_equal(kept, taken)
+
+
+def test_stages_of_a_published_network_train_the_head_and_then_a_block_and_the_run_can_be_cut_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    head = {"trainable": "head", "epochs": None, "steps": 2}
+    optimizer = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}
+    block = {"trainable": "fire9", "epochs": None, "steps": 2, "optimizer": optimizer, "augmentation": ["flip"]}
+
+    def stages(*plan: dict[str, Any]) -> Path:
+        config = tmp_path / f"stages-{len(plan)}.yaml"
+        model = {"name": "squeezenet", "weights": None}
+        training = {"stages": plan, "batch_size": 8}
+        config.write_text(yaml.safe_dump({"dataset": "digits", "model": model, "training": training}))
+        return imgclf.train(str(config), overrides=QUIET, runs_dir=tmp_path / "runs").run.path  # type: ignore[no-any-return]
+
+    before, after = stages(head), stages(head, block)
+    assert "images taken from" in (after / "log.txt").read_text()  # the second run finds the features of the first
+    changed = {
+        name: any(
+            (one != other).any() for one, other in zip(weights_of(before, name), weights_of(after, name), strict=True)
+        )
+        for name in ("conv1", "fire8_expand3x3", "fire9_squeeze1x1", "fire9_expand3x3", "logits_label")
+    }
+    assert [name for name, is_changed in changed.items() if is_changed] == [*changed][2:]
+    run = train(tmp_path, after, "fire8_concat").run
+    for kept, taken in zip(weights_of(after, "fire8_expand3x3"), weights_of(run.path, "fire8_expand3x3"), strict=True):
+        np.testing.assert_array_equal(kept, taken)
