@@ -7,7 +7,7 @@ from math import log
 
 from imgclf.datasets.base import Splits
 from imgclf.datasets.pixels.shaped import shaped
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluation.calibration import effect, fit_temperature
 from imgclf.experiment.schema import Experiment
 from imgclf.models.classical_heads import ClassicalHead
@@ -36,7 +36,7 @@ def calibrate(trained: Trained, splits: Splits, is_same_data: bool, screen: Scre
 
     A head that was fitted at once holds its temperature in its weights; where it needs no other, that is said.
     Raises ImgclfError where there is no validation split, where its images may have been trained on, or where no
-    temperature is best.
+    temperature is best for any target; a target that has none, among several, keeps its outputs, and that is said.
     """
     source = trained.source
     if splits.validation is None:
@@ -47,7 +47,7 @@ def calibrate(trained: Trained, splits: Splits, is_same_data: bool, screen: Scre
             "validation images may have been",
             hint="fit the temperature where the run's own data lie",
         )
-    calibration, head = _fitted(trained, splits), source.experiment.model.head
+    calibration, head = _fitted(trained, splits, screen), source.experiment.model.head
     if isinstance(head, ClassicalHead) and all(abs(log(one)) < NO_CHANGE for one in calibration.temperatures.values()):
         screen.say(f"--calibrate: nothing to do: the {head.name} head was scaled on the validation images when fitted")
         return trained
@@ -63,30 +63,40 @@ def _no_validation(experiment: Experiment) -> ImgclfError:
     )
 
 
-def _fitted(trained: Trained, splits: Splits) -> Calibration:
+def _fitted(trained: Trained, splits: Splits, screen: Screen) -> Calibration:
+    """The temperature of each target that has a best one; where none has, that is an error, and of some it is said."""
     assert splits.validation is not None
     outputs, labels = trained.forward.logits(shaped(splits.validation.pixels, trained.fit)), splits.validation.labels
+    targets = {}
+    for column, (target, logits) in enumerate(zip(splits.targets, outputs, strict=True)):
+        try:
+            temperature = fit_temperature(logits, labels[:, column])
+        except ImgclfError as error:
+            if len(splits.targets) == 1 or isinstance(error, WorkFailed):
+                raise
+            screen.say(f"{target.name} is not scaled: {error}")
+        else:
+            targets[target.name] = effect(logits, labels[:, column], temperature)
+    if not targets:
+        raise ImgclfError("--calibrate: no target has a best temperature")
     return Calibration(
         weights=trained.source.weights.name,
         weights_sha256=sha256_of(trained.source.weights),
         split="validation",
         num_images=len(labels),
-        targets={
-            target.name: effect(logits, labels[:, column], fit_temperature(logits, labels[:, column]))
-            for column, (target, logits) in enumerate(zip(splits.targets, outputs, strict=True))
-        },
+        targets=targets,
     )
 
 
 def _write(calibration: Calibration, trained: Trained, screen: Screen) -> None:
     assert trained.source.run is not None
     path = trained.source.run.calibration
-    before = read_calibration(path, tuple(calibration.targets))
+    before = read_calibration(path, tuple(target.name for target in trained.targets))
     if before is not None and before.weights_sha256 != calibration.weights_sha256:
         screen.say(f"calibration.json, which was of other weights ({before.weights}), is replaced")
     calibration.write(path)
     for name, one in calibration.targets.items():
-        of_target = f" of {name}" if len(calibration.targets) > 1 else ""
+        of_target = f" of {name}" if len(trained.targets) > 1 else ""
         screen.say(
             f"temperature{of_target} {one['temperature']:.3g}, fitted on {calibration.num_images:,} validation images: "
             f"their loss from {one['loss_before']:.4f} to {one['loss_after']:.4f}, calibration error from "

@@ -147,7 +147,7 @@ def _temperatures(source: Source, targets: tuple[Target, ...], screen: Screen) -
         screen.say(f"probabilities not scaled: calibration.json is of other weights ({calibration.weights})")
         return {}
     found = calibration.temperatures
-    told = [f"{value:.3g}" + (f" ({name})" if len(found) > 1 else "") for name, value in found.items()]
+    told = [f"{value:.3g}" + (f" ({name})" if len(targets) > 1 else "") for name, value in found.items()]
     screen.say(f"probabilities scaled by temperature {', '.join(told)}, fitted on {calibration.split}")
     return found
 

@@ -299,3 +299,17 @@ def test_layers_are_named_after_the_targets(runs: Path) -> None:
     with h5py.File(runs / "good" / "weights" / "last.weights.h5") as file:
         names = {group["vars"].attrs.get("name") for group in file["layers"].values()}
     assert {head_name(name) for name in CLASSES} <= names
+
+
+def test_a_head_that_is_never_wrong_keeps_its_outputs_and_the_others_get_their_temperature(
+    runs: Path, tmp_path: Path, imgclf: Imgclf
+) -> None:
+    run = shutil.copytree(runs / "good", tmp_path / "good")
+    report = json.loads(imgclf("evaluate", run, "--split", "validation", "--json").out)
+    perfect = [name for name in CLASSES if report["targets"][name]["accuracy"] == 1]
+    answer = imgclf("evaluate", run, "--calibrate")
+    assert answer.status == 0, answer.err
+    assert [*read(run / "calibration.json")["targets"]] == [name for name in CLASSES if name not in perfect]
+    for name in perfect:
+        assert f"{name} is not scaled: calibration: no temperature can be fitted where every answer is" in answer.err
+    assert perfect, "a network that is never wrong about the colour is what this test stands on"

@@ -41,7 +41,7 @@ class Calibration:
 
 
 def read_calibration(path: Path, targets: tuple[str, ...]) -> Calibration | None:
-    """The calibration in a file, of exactly these targets; None where there is no such file.
+    """The calibration in a file, of some or all of these targets; None where there is no such file.
 
     Raises ImgclfError where the file holds anything else.
     """
@@ -57,7 +57,7 @@ def _problem(content: dict[str, Any], targets: tuple[str, ...]) -> str | None:
     keys = {"weights": str, "weights_sha256": str, "split": str, "num_images": int, "targets": dict}
     if content.keys() != keys.keys() or not all(isinstance(content[key], kind) for key, kind in keys.items()):
         return f"must hold {', '.join(keys)}; got {', '.join(content) or 'nothing'}"
-    if tuple(content["targets"]) != targets:
+    if not content["targets"] or not content["targets"].keys() <= set(targets):
         return f"must be of the targets {', '.join(targets)}; got {', '.join(content['targets']) or 'none'}"
     for name, one in content["targets"].items():
         temperature = one.get("temperature") if isinstance(one, dict) else None
