@@ -18,7 +18,9 @@ from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.process import this_process
 from imgclf.runs.provenance import provenance
+from imgclf.texts import few
 from imgclf.training.devices import Devices
+from imgclf.training.dropout import random_layers
 from imgclf.training.trainable import set_trainable, trainable_text
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ class StageLayers:
 
 def layers_of_stages(experiment: Experiment, model: keras.Model) -> list[StageLayers]:
     """What each stage trains, where that is not simply all. Raises ImgclfError where it names no layer."""
-    stages, head, found = experiment.stages(), cut(model)[1], []
+    stages, (body, head), found = experiment.stages(), cut(model), []
     if isinstance(experiment.model.head, ClassicalHead):
         text = f"the body stays as it is; {experiment.model.head.name} is fitted on its features, at once"
         return [StageLayers(tuple(layer.name for layer in head.layers if layer.weights), text)]
@@ -93,7 +95,9 @@ def layers_of_stages(experiment: Experiment, model: keras.Model) -> list[StageLa
         layers = set_trainable(model, head, stage.trainable, bool(stage.freeze_batch_normalization))
         which = f"stage {number} trains" if len(stages) > 1 else "trains"
         names = tuple(layer.name for layer in layers)
-        found.append(StageLayers(names, f"{which} {trainable_text(layers, model)}"))
+        resting = [layer.name for layer in random_layers(body)] if stage.trainable == "head" else []
+        rests = f"; the body's dropout rests: {few(resting)}" if resting else ""
+        found.append(StageLayers(names, f"{which} {trainable_text(layers, model)}{rests}"))
     is_plain = all(stage.trainable == "all" for stage in stages) and not experiment.model.starts_trained()
     return [] if is_plain else found
 

@@ -140,6 +140,9 @@ def test_stages_of_a_published_network_train_the_head_and_then_a_block_and_the_r
 
     before, after = stages(head), stages(head, block)
     assert "images taken from" in (after / "log.txt").read_text()  # the second run finds the features of the first
+    log = (after / "log.txt").read_text()
+    assert "stage 1 trains 5,130 of 727,626 parameters: logits_label; the body's dropout rests: drop9\n" in log
+    assert log.count("dropout rests") == 1
     changed = {
         name: any(
             (one != other).any() for one, other in zip(weights_of(before, name), weights_of(after, name), strict=True)

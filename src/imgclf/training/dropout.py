@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ class Seeds:
     """
 
     def __init__(self, model: keras.Model, seed: int) -> None:
-        layers = model._flatten_layers()
-        self._states = [generator.state for layer in layers for generator in getattr(layer, "_seed_generators", ())]
+        self._states = [generator.state for layer in model._flatten_layers() for generator in _generators(layer)]
         self._seed = seed
 
     def set(self, step: Any, replica: Any, replicas: int) -> None:
@@ -28,3 +28,12 @@ class Seeds:
         for layer, state in enumerate(self._states):
             key = tf.constant((self._seed * 1_000_003 + layer) % 2**32, tf.uint32)
             state.assign(tf.stack([key, position]))
+
+
+def random_layers(model: keras.Model) -> list[keras.Layer]:
+    """The layers of ``model`` that do something else in training, by chance, than afterwards: dropout above all."""
+    return [layer for layer in model.layers if _generators(layer)]
+
+
+def _generators(layer: keras.Layer) -> Sequence[Any]:
+    return getattr(layer, "_seed_generators", ())

@@ -57,8 +57,8 @@ class CommonSettings(Settings):
     )
     trainable: Text = Field(
         "all",
-        description="Which layers train: `all`; `head`, with the body as it is; or the beginning of layers' names "
-        "(`block5`): the first such layer, and all after it.",
+        description="Which layers train: `all`; `head`, with the body as it predicts (its dropout rests); or the "
+        "beginning of layers' names (`block5`): the first such layer, and all after it.",
     )
     freeze_batch_normalization: bool | None = Field(
         None,
