@@ -184,11 +184,37 @@ def test_a_file_that_is_not_of_this_network_is_refused_unread(
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_weights_of_a_run_are_no_published_file(tmp_path: Path) -> None:
-    network().save_weights(tmp_path / "last.weights.h5")
-    with pytest.raises(ImgclfError) as refused:
-        load_published(network().layers, tmp_path / "last.weights.h5")
-    assert refused.value.hint == "weights of a run (.weights.h5) belong to evaluate and predict: --weights FILE"
+@pytest.mark.parametrize("names", [("first", "second", "norm"), ("conv2d_7", "conv2d_8", "batch_normalization_3")])
+@pytest.mark.parametrize("top", [0, 2])
+def test_a_file_of_keras_3_serves_as_well(names: tuple[str, str, str], top: int, tmp_path: Path) -> None:
+    network(names, top).save_weights(tmp_path / "some.weights.h5")
+    model = emptied(network())
+    assert load_published(model.layers, tmp_path / "some.weights.h5") == 8
+    np.testing.assert_array_equal(model(IMAGES), network()(IMAGES))
+
+
+def test_a_file_of_keras_3_is_in_order_beyond_ten_layers_of_a_class(tmp_path: Path) -> None:
+    from keras import Sequential, layers
+
+    def chain(prefix: str) -> Any:
+        dense = [layers.Dense(2, name=f"{prefix}_{number}") for number in range(12)]
+        return Sequential([layers.Input((2,), name="numbers"), *dense])
+
+    model, other = chain("a"), chain("b")  # names differ, so that the places count
+    other.save_weights(tmp_path / "chain.weights.h5")
+    assert load_published(model.layers, tmp_path / "chain.weights.h5") == 24
+    np.testing.assert_array_equal(model(np.eye(2)), other(np.eye(2)))
+
+
+def test_a_file_of_keras_3_that_is_of_another_network_is_refused(tmp_path: Path) -> None:
+    network(top=4).save_weights(tmp_path / "tall.weights.h5")
+    with pytest.raises(ImgclfError, match="it has 3 layers with weights, the file 7; top_0 is not in the network"):
+        load_published(network().layers, tmp_path / "tall.weights.h5")
+    network(top=1).save_weights(tmp_path / "short.weights.h5")
+    with h5py.File(tmp_path / "short.weights.h5", "a") as file:
+        del file["layers/conv2d/vars/1"]
+    with pytest.raises(ImgclfError, match="first must have 2 arrays; found 1"):
+        load_published(network().layers, tmp_path / "short.weights.h5")
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5 at all", b"\x89HDF\r\n\x1a\n" + bytes(40)])

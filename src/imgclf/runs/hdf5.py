@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,21 @@ def longest_text_bytes(file: h5py.File) -> int:
             longest = max(longest, int.from_bytes(content[start : start + size_bytes], "little"))
             place = content.find(_HEAP, start)
     return longest
+
+
+def layer_name(group: h5py.Group) -> str | None:
+    """The name of the layer whose arrays Keras 3 put into a group ``vars``; None where it has none."""
+    if "name" not in group.attrs or group.attrs.get_id("name").shape != ():  # many texts may be one, again and again
+        return None
+    name = group.attrs["name"]
+    return name if isinstance(name, str) else None
+
+
+def snake_case(name: str) -> str:
+    """The name under which Keras files a class: Conv2D is conv2d, BatchNormalization is batch_normalization."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def settle_normalization(model: Any) -> None:

@@ -1,9 +1,10 @@
-"""Published weights: the HDF5 files of Keras 1 and 2, into the body of a model."""
+"""Published weights: the HDF5 files of Keras, old (1 and 2) and new (3), into the body of a model."""
 
 from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.hdf5 import SHOWN, inside, longest_text_bytes, place_problems, settle_normalization
+from imgclf.runs.hdf5 import (
+    SHOWN,
+    inside,
+    layer_name,
+    longest_text_bytes,
+    place_problems,
+    settle_normalization,
+    snake_case,
+)
 from imgclf.texts import few, size_text
 
 if TYPE_CHECKING:
@@ -37,7 +46,8 @@ def load_published(layers: Sequence[keras.layers.Layer], path: Path) -> int:
     """Fill ``layers``, those of a body in its order, from a file that Keras published; returns how many arrays it were.
 
     A layer takes the arrays of that name where the file has all of the body's names, else those of its place among the
-    layers with weights (names that Keras counts differ from file to file). The file may hold the published top above
+    layers with weights (names that Keras counts differ from file to file); in a file of Keras 3, which has no order
+    of the layers but in each class, of its place among those of its class. The file may hold the published top above
     the body, nothing else besides. Links are not followed. Raises ImgclfError that lists what differs, before anything
     was read but the file's table of contents.
     """
@@ -45,7 +55,8 @@ def load_published(layers: Sequence[keras.layers.Layer], path: Path) -> int:
 
     try:
         with h5py.File(path, "r") as file:
-            pairs = _pairs(layers, _saved_layers(file), path)
+            saved = _saved_by_keras_3(file, layers) if "layers" in file else _saved_layers(file)
+            pairs = _pairs(layers, saved, path)
             problems = [problem for layer, saved in pairs for problem in _problems(layer, saved)]
             if problems:
                 raise ImgclfError(f"{path}: not the weights of this network: {few(problems, SHOWN, '; ')}")
@@ -65,7 +76,7 @@ def _saved_layers(file: h5py.File) -> list[_Saved]:
     if not isinstance(root, h5py.Group) or not _has_names(root, "layer_names"):
         raise ImgclfError(
             f"{file.filename}: not a weights file as Keras publishes them: it has no list of layer_names",
-            hint="weights of a run (.weights.h5) belong to evaluate and predict: --weights FILE",
+            hint="give a file of Keras' save_weights, or a whole model that it saved as HDF5",
         )
     saved: list[_Saved] = []
     count = 0
@@ -80,6 +91,34 @@ def _saved_layers(file: h5py.File) -> list[_Saved]:
         if paths:
             saved.append(_Saved(name.replace("/", "_"), group, tuple(paths)))
     return saved
+
+
+def _saved_by_keras_3(file: h5py.File, layers: Sequence[keras.layers.Layer]) -> list[_Saved]:
+    """The layers of a ``.weights.h5`` that have arrays: those for ``layers``, in their order, before the others.
+
+    Keras 3 files the layers of a class by their number in the network: conv2d, conv2d_1, and so on.
+    """
+    import h5py
+
+    held = inside(file, "layers")
+    names = list(itertools.islice(held, MOST_NAMES + 1)) if isinstance(held, h5py.Group) else []
+    if len(names) > MOST_NAMES or len(names) * longest_text_bytes(file) > MOST_NAMES_BYTES:
+        raise _too_many(file)
+    by_class: dict[str, list[_Saved]] = {}
+    for name in sorted(names, key=_class_and_number):
+        group = inside(held, f"{name}/vars")
+        if isinstance(group, h5py.Group) and len(group):
+            paths = tuple(str(number) for number in range(min(len(group), MOST_NAMES)))
+            saved = _Saved(layer_name(group) or name, group, paths)
+            by_class.setdefault(_class_and_number(name)[0], []).append(saved)
+    wanted = [snake_case(type(layer).__name__) for layer in layers if layer.weights]
+    ordered = [by_class[one].pop(0) for one in wanted if by_class.get(one)]
+    return ordered + [one for of_class in by_class.values() for one in of_class]
+
+
+def _class_and_number(name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.+)_(\d{1,9})", name)
+    return (match[1], int(match[2])) if match else (name, 0)
 
 
 def _has_names(group: h5py.Group, key: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.files import replacing
-from imgclf.runs.hdf5 import SHOWN, inside, place_problems, settle_normalization
+from imgclf.runs.hdf5 import SHOWN, inside, layer_name, place_problems, settle_normalization, snake_case
 from imgclf.runs.patient import PatientFile
 from imgclf.texts import few
 
@@ -77,7 +76,7 @@ def _expected(model: keras.Model, place: str = "layers") -> Iterator[tuple[str, 
 
     counts: dict[str, int] = {}
     for layer in model.layers:
-        kind = _snake_case(type(layer).__name__)
+        kind = snake_case(type(layer).__name__)
         number = counts[kind] = counts.get(kind, -1) + 1
         group = f"{place}/{kind}_{number}" if number else f"{place}/{kind}"
         if isinstance(layer, keras.Model):
@@ -100,7 +99,7 @@ def _problems(file: h5py.File, group: str, layer: str, variables: list[Any]) -> 
     if not isinstance(held, h5py.Group):
         yield f"layer {layer} is missing"
         return
-    name = _name(held)
+    name = layer_name(held)
     if name != layer:
         yield f"expected layer {layer}, found {name or 'one without a name'}"
     if len(held) != len(variables):
@@ -132,19 +131,5 @@ def _strangers(file: h5py.File, groups: set[str], place: str, seen: set[int]) ->
         group = f"{place}/{name}"
         held = inside(file, f"{group}/vars")
         if group not in groups and held is not None and len(held):
-            yield f"layer {_name(held) or name} is not in the model"
+            yield f"layer {layer_name(held) or name} is not in the model"
         yield from _strangers(file, groups, f"{group}/layers", seen)
-
-
-def _name(group: h5py.Group) -> str | None:
-    if "name" not in group.attrs or group.attrs.get_id("name").shape != ():  # many texts may be one, again and again
-        return None
-    name = group.attrs["name"]
-    return name if isinstance(name, str) else None
-
-
-def _snake_case(name: str) -> str:
-    """The name under which Keras files a class: Conv2D is conv2d, BatchNormalization is batch_normalization."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
