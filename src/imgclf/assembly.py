@@ -14,6 +14,7 @@ from imgclf.experiment.load import LoadedExperiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
 from imgclf.experiment.single_model import shape_without_data
 from imgclf.images.fit import ImageFit
+from imgclf.models.application import Application
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
 from imgclf.models.heads import build_model, cut
@@ -72,11 +73,11 @@ def layer_problems(experiment: Experiment) -> list[Misfit]:
     stages = [(number, stage.trainable) for number, stage in enumerate(experiment.stages())]
     named = [(number, trainable) for number, trainable in stages if trainable not in ("all", "head")]
     model, shape, misfits = experiment.model, shape_without_data(experiment), []
-    cut_body = model.body if isinstance(model, Transfer) and model.cut else None
-    if shape is None or not (named or cut_body):
+    is_cut = isinstance(model, Application | Transfer) and model.cut
+    if shape is None or not (named or is_cut):
         return []
     with zeros_for_random():
-        if isinstance(model, Transfer) and cut_body and (message := model.unknown_cut(cut_body.build_body(shape))):
+        if message := model.cut_problem(shape):
             misfits.append(Misfit(("model", "cut"), message))
             model = model.model_copy(update={"cut": None})
         network = build_model(model, shape, {"label": 2})

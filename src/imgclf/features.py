@@ -272,8 +272,9 @@ def _network(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def _network_text(model: ModelSettings) -> str:
     """Which network it is, for people, with the layer at which it is cut."""
+    until = f" up to {model.cut}" if isinstance(model, Application | Transfer) and model.cut else ""
     if isinstance(model, Application):
-        return model.application
+        return model.application + until
     if isinstance(model, Transfer) and model.body:
-        return _network_text(model.body) + (f" up to {model.cut}" if model.cut else "")
+        return _network_text(model.body) + until
     return str(model.name)  # type: ignore[attr-defined]  # each model has a name of its own type

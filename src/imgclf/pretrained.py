@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from imgclf.errors import ImgclfError
 from imgclf.models.base import ModelSettings
 from imgclf.models.heads import is_of_head
+from imgclf.models.initializers import zeros_for_random
 from imgclf.models.published import PublishedWeights
 from imgclf.places import data_folder
 from imgclf.runs.files import sha256_of
@@ -52,12 +54,26 @@ def pretrained_file(settings: ModelSettings, data_dir: str | Path | None) -> Pat
 
 def load_pretrained(model: keras.Model, settings: ModelSettings, path: Path) -> Pretrained:
     """Fill the body of ``model`` with the published weights in ``path``. Raises ImgclfError where they don't fit."""
-    wanted = settings.published_weights()
+    wanted, uncut = settings.published_weights(), settings.uncut()
     assert wanted is not None
     body = [layer for layer in model.layers if not is_of_head(layer)]
-    arrays = load_published(body, path)
+    if uncut is settings:
+        arrays = load_published(body, path)
+    else:  # the file's layers may be known by their places alone, which are those of the whole network
+        with zeros_for_random():
+            whole = uncut.build_body(model.input_shape[1:])
+        load_published(whole.layers, path)
+        arrays = _take(body, whole)
     settings.finish_loading(model)
     return Pretrained(wanted.network, path, sha256_of(path), arrays)
+
+
+def _take(layers: Sequence[keras.layers.Layer], whole: keras.Model) -> int:
+    """Fill layers with the weights of those of the same names; returns how many arrays it were."""
+    for layer in layers:
+        if layer.weights:
+            layer.set_weights(whole.get_layer(layer.name).get_weights())
+    return sum(len(layer.weights) for layer in layers)
 
 
 def find_published(wanted: PublishedWeights, data: Path) -> Path:

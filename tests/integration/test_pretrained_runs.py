@@ -112,3 +112,25 @@ training: {trainable: convolution_1}
     assert f"{path}:6: model.cut: expected a layer of the lenet of " in cut
     assert 'found "conv_9"; did you mean "conv_' in cut
     assert f"{path}:7: training.trainable: expected all, head" in trainable
+
+
+def test_a_layer_at_which_a_published_network_is_cut_is_compared_before_any_data_is_looked_for(
+    imgclf: Imgclf, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("""\
+dataset: {name: image_folder, path: nowhere}
+preprocessing: {size: 32}
+model:
+  name: application
+  application: VGG16
+  weights: null
+  cut: block3_pol
+""")
+    answer = imgclf("train", path, "--runs-dir", tmp_path / "runs", "--data-dir", tmp_path)
+    assert answer.status == 2
+    assert (
+        f'{path}:7: model.cut: expected a layer of VGG16, found "block3_pol"; did you mean "block3_pool"?' in answer.err
+    )
+    path.write_text(path.read_text().replace("block3_pol", "block3_pool\n  top: true"))
+    assert f"{path}:7: model.cut: a network that keeps its own top (top: true)" in imgclf("config", "check", path).err

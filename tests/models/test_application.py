@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from imgclf.models.application import Application
 from imgclf.models.cost import multiply_adds
-from imgclf.models.heads import build_model
+from imgclf.models.heads import build_model, cut
+from imgclf.models.initializers import zeros_for_random
 from imgclf.models.networks import NETWORKS, ApplicationName
+from imgclf.pretrained import load_pretrained
 from imgclf.runs.published import load_published
 from imgclf.runs.weights import load_weights, save_weights
 
@@ -68,10 +70,26 @@ PUBLISHED = {
     "DenseNet169": 14_307_880,
     "DenseNet201": 20_242_984,
     "NASNetMobile": 5_326_716,
+    "NASNetLarge": 88_949_818,
     "EfficientNetB0": 5_330_571,
     "EfficientNetB1": 7_856_239,
+    "EfficientNetB2": 9_177_569,
+    "EfficientNetB3": 12_320_535,
+    "EfficientNetB4": 19_466_823,
+    "EfficientNetB5": 30_562_527,
+    "EfficientNetB6": 43_265_143,
     "EfficientNetB7": 66_658_687,
+    "EfficientNetV2B0": 7_200_312,
+    "EfficientNetV2B1": 8_212_124,
+    "EfficientNetV2B2": 10_178_374,
+    "EfficientNetV2S": 21_612_360,
+    "EfficientNetV2M": 54_431_388,
+    "EfficientNetV2L": 119_027_848,
     "ConvNeXtTiny": 28_589_128,
+    "ConvNeXtSmall": 50_223_688,
+    "ConvNeXtBase": 88_591_464,
+    "ConvNeXtLarge": 197_767_336,
+    "ConvNeXtXLarge": 350_196_968,
 }
 
 
@@ -79,7 +97,15 @@ PUBLISHED = {
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
 def test_more_published_networks_have_their_number_of_parameters(name: str, parameters: int) -> None:
-    assert build(name, classes=1000).count_params() == parameters
+    with zeros_for_random():
+        assert build(name, classes=1000).count_params() == parameters
+
+
+@pytest.mark.slow  # two to ten seconds each
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("name", "parameters"), [("MobileNetV3Small", 2_554_968), ("MobileNetV3Large", 5_507_432)])
+def test_networks_with_layers_above_the_last_maps_have_their_number_of_parameters(name: str, parameters: int) -> None:
+    assert build(name, (224, 224, 3), 1000, top=True).count_params() == parameters
 
 
 @pytest.mark.slow  # 144 million parameters
@@ -190,6 +216,28 @@ def test_a_file_of_keras_gives_the_features_of_keras(name: str, tmp_path: Path) 
         assert load_published(ours.layers, tmp_path / file) == sum(len(layer.weights) for layer in ours.layers)
         settings(name).finish_loading(ours)
         np.testing.assert_allclose(np.asarray(ours(pixels / 255)) / scale, wanted / scale, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [("VGG16", "block3_pool"), pytest.param("MobileNetV2", "block_6_expand_relu", marks=pytest.mark.slow)],
+)
+def test_a_network_that_is_cut_has_the_features_of_that_layer(name: str, layer: str, tmp_path: Path) -> None:
+    import keras
+
+    theirs = keras_network(name)(include_top=False, weights=None, input_shape=(64, 64, 3))
+    shake_statistics(theirs)
+    theirs.save_weights(tmp_path / "network.weights.h5")
+    asked = settings(name, weights=str(tmp_path / "network.weights.h5"), cut=layer)
+    model = build_model(asked, (64, 64, 3), {"label": 3})
+    pretrained = load_pretrained(model, asked, tmp_path / "network.weights.h5")
+    below = keras.Model(theirs.input, theirs.get_layer(layer).output)
+    assert pretrained.arrays == len(below.weights)
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
+    module = importlib.import_module(keras_network(name).__module__)
+    wanted = np.asarray(below(module.preprocess_input(pixels.copy()))).mean(axis=(1, 2))
+    found = np.asarray(cut(model)[0](pixels / 255))
+    np.testing.assert_allclose(found / np.abs(wanted).max(), wanted / np.abs(wanted).max(), atol=1e-4)
 
 
 def shake_statistics(model: Any) -> None:

@@ -11,6 +11,7 @@ from imgclf.models.base import ModelSettings
 from imgclf.models.elu_cnn import EluCnn
 from imgclf.models.googlenet import GoogLeNet
 from imgclf.models.heads import build_model
+from imgclf.models.initializers import zeros_for_random
 from imgclf.models.lenet import LeNet
 from imgclf.models.mlp import Mlp
 from imgclf.models.perceptron import Perceptron
@@ -151,6 +152,43 @@ def test_learns_one_batch_by_heart(settings: ModelSettings) -> None:
     # The same batch sixty times.
     model.fit(np.tile(images, (60, 1, 1, 1)), np.tile(labels, 60), batch_size=16, shuffle=False, verbose=0)
     assert np.array_equal(model(images, training=True).numpy().argmax(axis=1), labels)
+
+
+@pytest.mark.slow  # a minute each
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("settings", "side"),
+    [
+        (AlexNet(name="alexnet", dense_dropout=0.0), 67),
+        (AlexNet(name="alexnet", dense_dropout=0.0, local_response_normalization=False), 67),
+        (GoogLeNet(name="googlenet", dropout=0.0), 64),
+    ],
+    ids=lambda one: getattr(one, "name", one),
+)
+def test_networks_of_the_published_size_learn_one_batch_by_heart(settings: ModelSettings, side: int) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = build(settings, (side, side, 3), 4)
+    images, labels = np.random.default_rng(0).random((8, side, side, 3), np.float32), np.arange(8) % 4
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-4), loss, jit_compile=False)
+    for _ in range(30):
+        model.fit(np.tile(images, (10, 1, 1, 1)), np.tile(labels, 10), batch_size=8, shuffle=False, verbose=0)
+        if np.array_equal(np.asarray(model(images)).argmax(axis=1), labels):
+            return
+    pytest.fail(f"{settings} had not learned eight images after 300 steps")
+
+
+@pytest.mark.slow  # 2.8 GB of weights
+@pytest.mark.exhaustive
+def test_the_tutorials_network_for_cats_and_dogs_has_its_698_million_weights() -> None:
+    # 148x148 and 146x146 after unpadded convolutions, 73x73 after the one pooling.
+    counted = (27 + 1) * 64 + (9 * 64 + 1) * 128 + (73 * 73 * 128 + 1) * 1024 + (1024 + 1) * 2
+    assert counted == 698_561_410
+    with zeros_for_random():
+        model = build(SimpleCnn(name="simple_cnn", blocks=((64, 128),)), (150, 150, 3), 2)
+    assert model.count_params() == counted
 
 
 @pytest.mark.parametrize("settings", [*SMALL, *SIZES], ids=text)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from imgclf.models.base import ModelSettings
+from imgclf.models.cutting import Pooling, cut_at, pooled, unknown_cut
 from imgclf.models.entrance import entrance, entrance_notes, entrance_problem
 from imgclf.models.networks import NETWORKS, ApplicationName, Network
 from imgclf.models.published import PublishedWeights
-from imgclf.settings import ImageShape, Misfit
+from imgclf.settings import ImageShape, Misfit, Text
 
 if TYPE_CHECKING:
     import keras
@@ -39,8 +40,13 @@ class Application(ModelSettings):
         "Keras' cache, else downloaded), the path of such a file (HDF5, as Keras publishes them), or null: random "
         "numbers.",
     )
-    pooling: Literal["avg", "max", "flatten"] = Field(
+    pooling: Pooling = Field(
         "avg", description="What makes features of the last maps: their means, their maxima, or all their values."
+    )
+    cut: Text | None = Field(
+        None,
+        description="Name of the last layer that is kept, for images that are not like ImageNet's (`block3_pool`). "
+        "null: the last maps.",
     )
     top: bool = Field(
         False,
@@ -49,7 +55,9 @@ class Application(ModelSettings):
     )
 
     @model_validator(mode="after")
-    def _pooling_is_of_the_maps(self) -> Application:
+    def _top_is_the_end(self) -> Application:
+        if self.top and self.cut:
+            raise Misfit(("cut",), "a network that keeps its own top (top: true) ends with it; leave this out")
         if self.top and self.pooling != "avg":
             raise Misfit(("pooling",), "the network's own top (top: true) has its own pooling; leave this out")
         return self
@@ -76,6 +84,12 @@ class Application(ModelSettings):
             files = (f"{own}_notop.h5", network.without_top, *files)
         return PublishedWeights(self.application, self.weights, files, self._download)
 
+    def uncut(self) -> Application:
+        return self.model_copy(update={"cut": None}) if self.cut else self
+
+    def cut_problem(self, image_shape: ImageShape) -> str | None:
+        return unknown_cut(self.uncut().build_body(image_shape), self.cut, self.application) if self.cut else None
+
     def finish_loading(self, model: keras.Model) -> None:
         if self.application.startswith("EfficientNetB"):
             layer = model.get_layer("normalization")
@@ -93,8 +107,9 @@ class Application(ModelSettings):
         network = self._built(entrance(image, self._network.pixel_range, self._network.least_side))
         _number_names(network)
         features = _classifier(network).input if self.top else network.outputs[0]
-        if len(features.shape) > 2:
-            features = keras.layers.Flatten(name="features")(features)
+        if self.cut:
+            features = cut_at(network, self.cut, self.pooling, self.application)
+        features = pooled(features, "flatten")
         body = keras.Model(image, features, name=self.name)
         for layer in body.layers:
             _settle(layer)

@@ -44,6 +44,14 @@ class ModelSettings(Settings):
         """The weights that a job must load into the model before training; None: it begins with random numbers."""
         return None
 
+    def uncut(self) -> ModelSettings:
+        """The network whose layers the published weights fill; the body may be a part of it."""
+        return self
+
+    def cut_problem(self, image_shape: ImageShape) -> str | None:  # noqa: ARG002
+        """What is wrong with the layer at which the network is cut, found by building it; None where nothing is."""
+        return None
+
     def finish_loading(self, model: keras.Model) -> None:
         """Called with the model after its published weights were loaded."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -10,8 +9,8 @@ from pydantic import Field
 from imgclf.errors import ImgclfError
 from imgclf.models.base import ModelSettings
 from imgclf.models.bodies import BodyUnion
+from imgclf.models.cutting import Pooling, cut_at, pooled, unknown_cut
 from imgclf.settings import ImageShape, Text
-from imgclf.texts import few
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +28,7 @@ class Transfer(ModelSettings):
     cut: Text | None = Field(
         None, description="Name of the last layer that is kept. null: everything below the earlier head."
     )
-    pooling: Literal["avg", "max", "flatten"] = Field(
+    pooling: Pooling = Field(
         "avg", description="What makes features of maps, where the last layer has some: means, maxima, or all values."
     )
     body: BodyUnion | None = Field(
@@ -61,35 +60,17 @@ class Transfer(ModelSettings):
         if self.body is None:
             raise ImgclfError(f"model.run: the network of {self.run} is read when training starts")
         whole = self.body.build_body(image_shape)
-        features = self._last(whole).output if self.cut else whole.outputs[0]
-        if len(features.shape) > 2:
-            features = self._pool()(features)
+        features = (
+            cut_at(whole, self.cut, self.pooling, self._whose()) if self.cut else pooled(whole.outputs[0], self.pooling)
+        )
         (image,) = whole.inputs
         return keras.Model(image, features, name=self.name)
 
-    def unknown_cut(self, whole: keras.Model) -> str | None:
-        """What is wrong with ``cut`` where the earlier run's network has no such layer; None where it has."""
-        names = [layer.name for layer in whole.layers]
-        if self.cut is None or self.cut in names:
+    def cut_problem(self, image_shape: ImageShape) -> str | None:
+        if self.cut is None or self.body is None:
             return None
-        near = get_close_matches(self.cut, names, n=1)
-        meant = f'did you mean "{near[0]}"? ' if near else ""
-        return (
-            f'expected a layer of the {whole.name} of {self.run}, found "{self.cut}"; '
-            f"{meant}its layers: {few(names, most=20)}"
-        )
+        return unknown_cut(self.body.build_body(image_shape), self.cut, self._whose())
 
-    def _last(self, whole: keras.Model) -> keras.Layer:
-        if message := self.unknown_cut(whole):
-            raise ImgclfError(f"model.cut: {message}")
-        return whole.get_layer(self.cut)
-
-    def _pool(self) -> keras.Layer:
-        from keras import layers
-
-        pools = {
-            "avg": layers.GlobalAveragePooling2D,
-            "max": layers.GlobalMaxPooling2D,
-            "flatten": layers.Flatten,
-        }
-        return pools[self.pooling](name="features")
+    def _whose(self) -> str:
+        assert self.body is not None
+        return f"the {self.body.name} of {self.run}"
