@@ -206,6 +206,45 @@ def test_a_file_of_keras_3_is_in_order_beyond_ten_layers_of_a_class(tmp_path: Pa
     np.testing.assert_array_equal(model(np.eye(2)), other(np.eye(2)))
 
 
+def test_layers_inside_a_layer_come_from_a_file_of_keras_3(tmp_path: Path) -> None:
+    from keras import Sequential, layers
+
+    def nested(names: str) -> Any:
+        stem = [layers.Conv2D(3, 1, name=f"{names}a"), layers.BatchNormalization(), layers.Conv2D(3, 1)]
+        return Sequential([layers.Input((8, 8, 3), name="image"), Sequential(stem, name=names), layers.Conv2D(3, 1)])
+
+    filled, empty = nested("stem"), nested("other")
+    filled.set_weights([np.random.default_rng(5).uniform(0.1, 0.9, one.shape) for one in filled.get_weights()])
+    filled.save_weights(tmp_path / "nested.weights.h5")
+    assert load_published(empty.layers, tmp_path / "nested.weights.h5") == 10
+    np.testing.assert_array_equal(empty(IMAGES), filled(IMAGES))
+
+
+def test_a_file_of_keras_3_with_one_more_layer_of_a_class_is_of_another_network(tmp_path: Path) -> None:
+    from keras import Sequential, layers
+
+    convolutions = [layers.Conv2D(3, 3, padding="same", name=f"convolution_{number}") for number in range(3)]
+    larger = Sequential([layers.Input((8, 8, 3)), *convolutions, layers.BatchNormalization()])
+    larger.save_weights(tmp_path / "larger.weights.h5")
+    with pytest.raises(ImgclfError, match="it has 3 layers with weights, the file 4; first is missing"):
+        load_published(network().layers, tmp_path / "larger.weights.h5")
+
+
+@pytest.mark.parametrize("linked", ["layers", "vars"])
+def test_names_of_a_file_of_keras_3_are_counted_however_often_they_are_linked(linked: str, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "links.weights.h5", "w") as file:
+        layers = file.create_group("layers")
+        variables = layers.create_group("dense/vars")
+        for number in range(1_000):
+            variables[str(number)] = variables["0"] if number else np.zeros(1, np.float32)
+        if linked == "layers":
+            layers["dense/layers"] = layers  # in itself, without an end
+        for number in range(1, 1_000):
+            layers[f"dense_{number}"] = layers["dense"]
+    with pytest.raises(ImgclfError, match="it names more than 100,000 arrays"):
+        load_published(network().layers, tmp_path / "links.weights.h5")
+
+
 def test_a_file_of_keras_3_that_is_of_another_network_is_refused(tmp_path: Path) -> None:
     network(top=4).save_weights(tmp_path / "tall.weights.h5")
     with pytest.raises(ImgclfError, match="it has 3 layers with weights, the file 7; top_0 is not in the network"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from imgclf.runs.hdf5 import (
     settle_normalization,
     snake_case,
 )
+from imgclf.runs.weights import keras_groups, own_variables
 from imgclf.texts import few, size_text
 
 if TYPE_CHECKING:
@@ -30,16 +31,21 @@ if TYPE_CHECKING:
 
 MOST_NAMES_BYTES = 2**28  # that one attribute could become; the longest text beside the names is the model's config
 MOST_NAMES = 100_000  # of layers and arrays together
+MOST_DEPTH = 8  # of layers inside layers
 MOST_TOP_LAYERS = 3  # with weights, above the body: VGG's fc1, fc2 and predictions
 
 
 @dataclass(frozen=True)
 class _Saved:
-    """A layer of the file that has arrays: its name, the group that holds them, and their paths in it, in order."""
+    """A layer of the file that has arrays: its name, the group that holds them, and their paths in it.
+
+    ``kind`` is the class by which Keras 3 files it; an older file does not say it, and has the paths in their order.
+    """
 
     name: str
     group: h5py.Group
     paths: tuple[str, ...]
+    kind: str | None = None
 
 
 def load_published(layers: Sequence[keras.layers.Layer], path: Path) -> int:
@@ -48,8 +54,9 @@ def load_published(layers: Sequence[keras.layers.Layer], path: Path) -> int:
     A layer takes the arrays of that name where the file has all of the body's names, else those of its place among the
     layers with weights (names that Keras counts differ from file to file); in a file of Keras 3, which has no order
     of the layers but in each class, of its place among those of its class. The file may hold the published top above
-    the body, nothing else besides. Links are not followed. Raises ImgclfError that lists what differs, before anything
-    was read but the file's table of contents.
+    the body, nothing else besides: in a file of Keras 3, layers of other names, or else of classes that the body has
+    not. Links are not followed. Raises ImgclfError that lists what differs, before anything was read but the file's
+    table of contents.
     """
     import h5py
 
@@ -101,19 +108,49 @@ def _saved_by_keras_3(file: h5py.File, layers: Sequence[keras.layers.Layer]) -> 
     import h5py
 
     held = inside(file, "layers")
-    names = list(itertools.islice(held, MOST_NAMES + 1)) if isinstance(held, h5py.Group) else []
-    if len(names) > MOST_NAMES or len(names) * longest_text_bytes(file) > MOST_NAMES_BYTES:
-        raise _too_many(file)
+    names = _few_names(held)
+    _check_names(file, "the names of its layers", len(names), longest_text_bytes(file))
     by_class: dict[str, list[_Saved]] = {}
+    count = 0
     for name in sorted(names, key=_class_and_number):
-        group = inside(held, f"{name}/vars")
-        if isinstance(group, h5py.Group) and len(group):
-            paths = tuple(str(number) for number in range(min(len(group), MOST_NAMES)))
-            saved = _Saved(layer_name(group) or name, group, paths)
-            by_class.setdefault(_class_and_number(name)[0], []).append(saved)
+        group = inside(held, name)
+        paths = tuple(_arrays(group, MOST_NAMES - count)) if isinstance(group, h5py.Group) else ()
+        count += 1 + len(paths)
+        if paths:
+            kind, own = _class_and_number(name)[0], inside(group, "vars")
+            saved = _Saved((own and layer_name(own)) or name, group, paths, kind)
+            by_class.setdefault(kind, []).append(saved)
     wanted = [snake_case(type(layer).__name__) for layer in layers if layer.weights]
     ordered = [by_class[one].pop(0) for one in wanted if by_class.get(one)]
     return ordered + [one for of_class in by_class.values() for one in of_class]
+
+
+def _few_names(group: Any) -> list[str]:
+    """What lies in a group; no such group holds nothing."""
+    import h5py
+
+    if not isinstance(group, h5py.Group):
+        return []
+    if len(group) > MOST_NAMES:
+        raise _too_many(group)
+    return list(group)
+
+
+def _arrays(group: h5py.Group, most: int, place: str = "") -> Iterator[str]:
+    """The paths of a layer's arrays, and of those of the layers inside it; more than ``most`` are an error."""
+    import h5py
+
+    vars_ = inside(group, f"{place}vars")
+    numbers = len(vars_) if isinstance(vars_, h5py.Group) else 0
+    if numbers > most or place.count("/") > 2 * MOST_DEPTH:
+        raise _too_many(group)
+    yield from (f"{place}vars/{number}" for number in range(numbers))
+    left = most - numbers
+    for name in _few_names(inside(group, f"{place}layers")):
+        for path in _arrays(group, left, f"{place}layers/{name}/"):
+            left -= 1
+            yield path
+        left -= 1
 
 
 def _class_and_number(name: str) -> tuple[str, int]:
@@ -149,14 +186,18 @@ def _attribute(group: h5py.Group, key: str) -> list[str]:
     if count and (header.dtype.kind not in "SO" or count > MOST_NAMES):
         found = f"{count:,} of {header.dtype}"
         raise ImgclfError(f"{group.file.filename}: {key} of {group.name} is no list of names: {found}")
+    _check_names(group, key, count, a_text)
+    names = np.ravel(group.attrs[key]).tolist()
+    return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in names]
+
+
+def _check_names(group: h5py.Group, key: str, count: int, a_text: int) -> None:
     if count * a_text > MOST_NAMES_BYTES:
         raise ImgclfError(
             f"{group.file.filename}: {key} of {group.name}: {count:,} names of up to {size_text(a_text)} each, as far "
             f"as the file tells; at most {size_text(MOST_NAMES_BYTES)} are read",
             hint="of a whole model of many layers, save the weights alone: model.save_weights(FILE)",
         )
-    names = np.ravel(group.attrs[key]).tolist()
-    return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in names]
 
 
 def _pairs(
@@ -165,14 +206,9 @@ def _pairs(
     """Each layer with weights and what the file has for it."""
     wanted = [layer for layer in layers if layer.weights]
     by_name = {one.name: one for one in saved}
-    if len(by_name) == len(saved) and all(layer.name in by_name for layer in wanted):
-        pairs = [(layer, by_name[layer.name]) for layer in wanted]
-    else:
-        pairs = list(zip(wanted, saved, strict=False))
-    used = {id(one) for _, one in pairs}
-    left = [place for place, one in enumerate(saved) if id(one) not in used]
-    is_top = left == list(range(len(saved) - len(left), len(saved))) and len(left) <= MOST_TOP_LAYERS
-    if len(saved) >= len(wanted) and is_top:
+    has_names = len(by_name) == len(saved) and all(layer.name in by_name for layer in wanted)
+    pairs = [(layer, by_name[layer.name]) for layer in wanted] if has_names else list(zip(wanted, saved, strict=False))
+    if len(saved) >= len(wanted) and _is_top(saved, [one for _, one in pairs], has_names):
         return pairs
     held, own = {one.name for one in saved}, {layer.name for layer in wanted}
     missing = [f"{layer.name} is missing" for layer in wanted if layer.name not in held]
@@ -183,18 +219,37 @@ def _pairs(
     )
 
 
-def _variables(layer: keras.layers.Layer) -> list[Any]:
-    # The order of Keras 2: what training changes stands before the statistics, also of the layers inside a layer.
-    return [*layer.trainable_weights, *layer.non_trainable_weights]
+def _is_top(saved: list[_Saved], used: list[_Saved], has_names: bool) -> bool:
+    """Whether what the body does not use may be the published top: few layers, above the others as far as is known."""
+    taken = {id(one) for one in used}
+    left = [place for place, one in enumerate(saved) if id(one) not in taken]
+    if len(left) > MOST_TOP_LAYERS:
+        return False
+    if any(one.kind is None for one in saved):
+        return left == list(range(len(saved) - len(left), len(saved)))
+    return has_names or not {saved[place].kind for place in left} & {one.kind for one in used}
+
+
+def _variables(layer: keras.layers.Layer, saved: _Saved) -> list[tuple[Any, str]]:
+    """The layer's variables, each with the path of its array in the file."""
+    import keras
+
+    if saved.kind is None:
+        # The order of Keras 2: what training changes stands before the statistics, also of the layers inside a layer.
+        return list(zip([*layer.trainable_weights, *layer.non_trainable_weights], saved.paths, strict=False))
+    groups = [("", own_variables(layer))]
+    if isinstance(layer, keras.Model):
+        groups = [(f"{group}/", variables) for group, _, variables in keras_groups(layer)]
+    return [(one, f"{group}vars/{number}") for group, variables in groups for number, one in enumerate(variables)]
 
 
 def _problems(layer: keras.layers.Layer, saved: _Saved) -> list[str]:
-    variables = _variables(layer)
+    variables = _variables(layer, saved)
     where = layer.name if layer.name == saved.name else f"{layer.name} (in the file {saved.name})"
-    if len(variables) != len(saved.paths):
-        return [f"{where} must have {len(variables)} arrays; found {len(saved.paths)}"]
+    if len(layer.weights) != len(saved.paths):
+        return [f"{where} must have {len(layer.weights)} arrays; found {len(saved.paths)}"]
     problems: list[str] = []
-    for variable, path in zip(variables, saved.paths, strict=True):
+    for variable, path in variables:
         array, name = inside(saved.group, path), f"{where}/{variable.name}"
         if found := list(place_problems(array, name)):
             problems += found
@@ -210,7 +265,7 @@ def _is_convertible(found: np.dtype[Any], wanted: str) -> bool:
 
 
 def _fill(layer: keras.layers.Layer, saved: _Saved) -> int:
-    for variable, path in zip(_variables(layer), saved.paths, strict=True):
+    for variable, path in _variables(layer, saved):
         variable.assign(inside(saved.group, path)[()].astype(variable.dtype))
     settle_normalization(layer)
     return len(saved.paths)

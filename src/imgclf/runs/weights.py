@@ -38,7 +38,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
     try:
         with h5py.File(path, "r") as file:
-            arrays = list(_expected(model))
+            arrays = list(keras_groups(model))
             problems = [problem for layer in arrays for problem in _problems(file, *layer)]
             problems += _strangers(file, {group for group, _, _ in arrays}, "layers", set())
             if problems:
@@ -70,7 +70,7 @@ def array_digests(path: Path) -> dict[str, str]:
     return digests
 
 
-def _expected(model: keras.Model, place: str = "layers") -> Iterator[tuple[str, str, list[Any]]]:
+def keras_groups(model: keras.Model, place: str = "layers") -> Iterator[tuple[str, str, list[Any]]]:
     """Keras' group, the layer's name and its variables, for each layer in order; models inside the model are opened."""
     import keras
 
@@ -80,13 +80,13 @@ def _expected(model: keras.Model, place: str = "layers") -> Iterator[tuple[str, 
         number = counts[kind] = counts.get(kind, -1) + 1
         group = f"{place}/{kind}_{number}" if number else f"{place}/{kind}"
         if isinstance(layer, keras.Model):
-            yield from _expected(layer, f"{group}/layers")
+            yield from keras_groups(layer, f"{group}/layers")
         else:
-            yield group, layer.name, _variables(layer)
+            yield group, layer.name, own_variables(layer)
 
 
-def _variables(layer: keras.Layer) -> list[Any]:
-    # The seed of a dropout layer belongs to no result: it is set from the step.
+def own_variables(layer: keras.Layer) -> list[Any]:
+    """What Keras 3 files of a layer, in its order, but for the seed of dropout: that is set from the step."""
     return [variable for variable in layer.variables if "seed_generator" not in variable.path]
 
 
