@@ -11,7 +11,7 @@ import pytest
 # Starts as this program does, then allocates 64 MB, more than glibc by itself ever takes from its heap (32 MB).
 CHILD = """
 import ctypes, json, os, subprocess, sys
-from imgclf.startup import choose_kernels, keep_all_memory
+from imgclf.startup import choose_kernels, keep_freed_memory
 
 names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
 Mallinfo = type("Mallinfo", (ctypes.Structure,), {"_fields_": [(name, ctypes.c_int) for name in names]})
@@ -52,10 +52,17 @@ def test_the_users_choice_of_an_allocator_goes_before(wish: str) -> None:
     assert started(2, TF_ONEDNN_USE_SYSTEM_ALLOCATOR=wish) == [{"maps": True, "allocator": wish}] * 2
 
 
-def test_a_process_that_is_told_to_keeps_pieces_of_any_size() -> None:
-    code = CHILD.replace("library.malloc(2**26)", "keep_all_memory(); library.malloc(2**31)")
-    assert started(1, code) == [{"maps": False, "allocator": "1"}]
-    assert started(1, CHILD.replace("2**26", "2**31")) == [{"maps": True, "allocator": "1"}]
+@pytest.mark.parametrize(
+    ("told", "maps"),
+    [
+        ("", True),
+        ("keep_freed_memory(True)", False),
+        ("keep_freed_memory(True); keep_freed_memory(False)", True),
+    ],
+)
+def test_a_process_keeps_pieces_of_any_size_where_it_was_last_told_to(told: str, maps: bool) -> None:
+    code = CHILD.replace("library.malloc(2**26)", f"{told}; library.malloc(2**31)" if told else "library.malloc(2**31)")
+    assert started(1, code) == [{"maps": maps, "allocator": "1"}]
 
 
 def test_the_users_own_threshold_goes_before() -> None:

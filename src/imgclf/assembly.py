@@ -12,24 +12,19 @@ from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment
 from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
-from imgclf.experiment.single_model import shape_without_data
 from imgclf.images.fit import ImageFit
-from imgclf.models.application import Application
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
 from imgclf.models.heads import build_model, cut
 from imgclf.models.initializers import zeros_for_random
-from imgclf.models.transfer import Transfer
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.pretrained import pretrained_file
 from imgclf.recording import Recorder
 from imgclf.runs.arrays import save_arrays
 from imgclf.runs.folder import RunFolder
-from imgclf.runs.provenance import memory
 from imgclf.screen import Screen
 from imgclf.settings import Misfit
-from imgclf.startup import keep_all_memory
 from imgclf.trained import Source
 from imgclf.training.class_weights import class_weights
 from imgclf.training.devices import Devices, make_deterministic
@@ -72,9 +67,8 @@ def layer_problems(experiment: Experiment) -> list[Misfit]:
     """
     stages = [(number, stage.trainable) for number, stage in enumerate(experiment.stages())]
     named = [(number, trainable) for number, trainable in stages if trainable not in ("all", "head")]
-    model, shape, misfits = experiment.model, shape_without_data(experiment), []
-    is_cut = isinstance(model, Application | Transfer) and model.cut
-    if shape is None or not (named or is_cut):
+    model, shape, misfits = experiment.model, experiment.shape_without_data(), []
+    if shape is None or not (named or model.cut_layer()):
         return []
     with zeros_for_random():
         if message := model.cut_problem(shape):
@@ -118,10 +112,16 @@ def build_network(experiment: Experiment, splits: Splits, devices: Devices) -> k
     classes = {target.name: len(target.class_names) for target in splits.targets}
     shape = experiment.preprocessing.output_shape(splits.train.pixels.image_shape)
     with devices.strategy.scope(), computing_in(experiment.training.precision):
-        model = build_model(experiment.model, shape, classes)
-    if 2 * _most_bytes(model, _largest_batch(experiment.training)) < memory():
-        keep_all_memory()
-    return model
+        return build_model(experiment.model, shape, classes)
+
+
+def keeps_memory(experiment: Experiment, model: keras.Model, limit: int) -> bool:
+    """Whether training may keep all memory that it frees: where it takes no more than half of ``limit`` (bytes).
+
+    Measured: Adam on one large layer comes to take 9 times the weights; large maps, 3 times what the layers put out.
+    """
+    maps = _largest_batch(experiment.training) * activation_bytes(model)
+    return 2 * (9 * parameter_bytes(model) + 3 * maps) <= limit
 
 
 def resolved(experiment: Experiment, model: keras.Model, devices: Devices) -> Experiment:
@@ -204,14 +204,6 @@ def make_task(
 
 def _largest_batch(training: TrainingSettings) -> int:
     return max(stage.batch_size for stage in training.resolved_stages())
-
-
-def _most_bytes(model: keras.Model, batch: int) -> int:
-    """What a step may come to take where nothing is given back.
-
-    Measured: Adam on one large layer, 8.6 times the weights; a network of large maps, 3 times what its layers put out.
-    """
-    return 9 * parameter_bytes(model) + 3 * batch * activation_bytes(model)
 
 
 def _steps_per_call(model: keras.Model, batch: int) -> int:

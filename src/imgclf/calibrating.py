@@ -7,8 +7,8 @@ from math import log
 
 from imgclf.datasets.base import Splits
 from imgclf.datasets.pixels.shaped import shaped
-from imgclf.errors import ImgclfError, WorkFailed
-from imgclf.evaluation.calibration import effect, fit_temperature
+from imgclf.errors import ImgclfError
+from imgclf.evaluation.calibration import NoTemperature, effect, fit_temperature
 from imgclf.experiment.schema import Experiment
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.runs.calibration import Calibration, read_calibration
@@ -67,18 +67,18 @@ def _fitted(trained: Trained, splits: Splits, screen: Screen) -> Calibration:
     """The temperature of each target that has a best one; where none has, that is an error, and of some it is said."""
     assert splits.validation is not None
     outputs, labels = trained.forward.logits(shaped(splits.validation.pixels, trained.fit)), splits.validation.labels
-    targets = {}
+    targets, is_only = {}, len(splits.targets) == 1
     for column, (target, logits) in enumerate(zip(splits.targets, outputs, strict=True)):
         try:
             temperature = fit_temperature(logits, labels[:, column])
-        except ImgclfError as error:
-            if len(splits.targets) == 1 or isinstance(error, WorkFailed):
+        except NoTemperature as reason:
+            if is_only:
                 raise
-            screen.say(f"{target.name} is not scaled: {error}")
+            screen.say(f"{target.name} is not scaled: {reason}" + (f" {reason.hint}" if reason.hint else ""))
         else:
             targets[target.name] = effect(logits, labels[:, column], temperature)
     if not targets:
-        raise ImgclfError("--calibrate: no target has a best temperature")
+        raise NoTemperature("--calibrate: no target is left that a temperature could be fitted for")
     return Calibration(
         weights=trained.source.weights.name,
         weights_sha256=sha256_of(trained.source.weights),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgclf.errors import ImgclfError
-from imgclf.evaluation.calibration import fit_temperature
+from imgclf.evaluation.calibration import NoTemperature, fit_temperature
 from imgclf.evaluation.metrics import accuracy, cross_entropy
 from imgclf.experiment.load import experiment_text
 from imgclf.experiment.schema import Experiment
@@ -95,8 +95,8 @@ def _scale(task: Task, name: str, validation: Images | None, recorder: Recorder)
         return
     try:
         temperature = fit_temperature(_logits(task, validation), validation.labels[:, 0])
-    except ImgclfError as error:
-        recorder.say(f"decision values stand for logits as they are: {error}")
+    except NoTemperature as reason:
+        recorder.say(f"decision values stand for logits as they are: {reason}")
         return
     layer = task.model.get_layer(name)
     layer.set_weights([array / temperature for array in layer.get_weights()])

@@ -272,7 +272,7 @@ def _network(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def _network_text(model: ModelSettings) -> str:
     """Which network it is, for people, with the layer at which it is cut."""
-    until = f" up to {model.cut}" if isinstance(model, Application | Transfer) and model.cut else ""
+    until = f" up to {model.cut_layer()}" if model.cut_layer() else ""
     if isinstance(model, Application):
         return model.application + until
     if isinstance(model, Transfer) and model.body:

@@ -17,6 +17,7 @@ from imgclf.models.initializers import zeros_for_random
 from imgclf.models.published import PublishedWeights
 from imgclf.places import data_folder
 from imgclf.runs.files import sha256_of
+from imgclf.runs.hdf5 import settle_normalization
 from imgclf.runs.published import load_published
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _take(layers: Sequence[keras.layers.Layer], whole: keras.Model) -> int:
     for layer in layers:
         if layer.weights:
             layer.set_weights(whole.get_layer(layer.name).get_weights())
+            settle_normalization(layer)
     return sum(len(layer.weights) for layer in layers)
 
 

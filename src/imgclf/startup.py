@@ -19,6 +19,7 @@ _NOT_NEEDED_BY_KERAS = ("sklearn", "scipy", "matplotlib", "cv2", "PIL", "pandas"
 # Maps above KEPT_BYTES (200 photographs of 150x150 with 64 channels) still made a run take 1.4 times as long, so
 # that a network for which there is plenty of memory keeps all: 45 s became 32.
 KEPT_BYTES = 2**30
+MAPS = 2**16  # how many pieces may be mapped: glibc's own number
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8  # mallopt(3)
 
 _ALLOCATOR = "TF_ONEDNN_USE_SYSTEM_ALLOCATOR"
@@ -59,10 +60,17 @@ def import_lean() -> None:
             del sys.modules[name]
 
 
-def keep_all_memory() -> None:
-    """Have this process keep whatever it frees, unless the user has chosen how memory is allocated."""
-    if os.environ.get(_ALLOCATOR_IS_OURS) and _ALLOCATOR_SETTING not in os.environ:
-        _tell_malloc({_MMAP_MAX: 0, _TRIM_THRESHOLD: -1})
+def keep_freed_memory(is_all: bool) -> str:
+    """Have this process keep all that it frees from now on, or only pieces up to KEPT_BYTES; says what it does.
+
+    Nothing is changed where the user has chosen how memory is allocated, or where the C library is not glibc.
+    """
+    if not os.environ.get(_ALLOCATOR_IS_OURS) or _ALLOCATOR_SETTING in os.environ:
+        return "as the system has it"
+    kept = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1} if is_all else {_MMAP_MAX: MAPS, _TRIM_THRESHOLD: KEPT_BYTES}
+    if not _tell_malloc(kept):
+        return "as the C library has it: it refused what it was told"
+    return "all is kept" if is_all else f"pieces above {KEPT_BYTES:,} bytes are given back"
 
 
 def _give_memory_back() -> None:

@@ -11,7 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from imgclf.assembly import build_network, check_data, check_network, fit_run_preprocessing, make_task, resolved
+from imgclf.assembly import (
+    build_network,
+    check_data,
+    check_network,
+    fit_run_preprocessing,
+    keeps_memory,
+    make_task,
+    resolved,
+)
 from imgclf.classical import fit_classical
 from imgclf.errors import WorkFailed
 from imgclf.evaluation.diagnosis import Diagnosis
@@ -37,9 +45,9 @@ from imgclf.resuming import (
 )
 from imgclf.runs.folder import RunFolder, Status, create_run_folder
 from imgclf.runs.process import sole_trainer
-from imgclf.runs.provenance import peak_memory
+from imgclf.runs.provenance import memory_bytes, peak_memory
 from imgclf.screen import Screen, Silent
-from imgclf.startup import choose_kernels
+from imgclf.startup import choose_kernels, keep_freed_memory
 from imgclf.training.checkpoint import restore_weights
 from imgclf.training.devices import DeviceChoice, choose_devices
 from imgclf.training.loop import fit
@@ -117,6 +125,7 @@ def train(
             if pretrained:
                 recorder.say(f"weights {pretrained.text()}")
                 run.update(pretrained=pretrained.to_json())
+            run.update(freed_memory=keep_freed_memory(keeps_memory(experiment, model, memory_bytes())))
             say_undrawable(splits.targets, recorder.say)
             fitting = image_fit(experiment.preprocessing).completed(model.input_shape[1:])
             preprocessing = fit_run_preprocessing(run, experiment, model, earlier, fitting, splits, recorder, screen)

@@ -33,7 +33,7 @@ SEEN_ALIKE = ("scaling", "normalization", "whitening")  # what the earlier weigh
 def with_earlier_network(loaded: LoadedExperiment, runs_dir: Path) -> tuple[LoadedExperiment, Source | None]:
     """The experiment with the network of the earlier run that its model names, and that run; else as it is and None.
 
-    Raises ImgclfError where there is no such run, or where it saw images otherwise than this experiment shows them.
+    Raises ImgclfError where there is no such run, or where its preprocessing scales or normalises otherwise.
     """
     model = loaded.experiment.model
     if not isinstance(model, Transfer):
@@ -54,12 +54,19 @@ def with_earlier_network(loaded: LoadedExperiment, runs_dir: Path) -> tuple[Load
 def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
     """Fill the body of ``model`` with the weights of the same layers of the earlier run.
 
-    Raises ImgclfError where a layer's weights don't fit, as those of dense layers on images of another size.
+    Raises ImgclfError where that run saw grey images and these are coloured, or the reverse, and where a layer's
+    weights don't fit, as those of dense layers on images of another size.
     """
     record = source.record
     height, width, channels = record["data"]["image_shape"]
     classes = {target.name: len(target.class_names) for target in recorded_targets(record)}
     shape = source.experiment.preprocessing.output_shape((height, width, channels))
+    if model.input_shape[-1] != shape[-1]:
+        kinds = {1: "grey", 3: "coloured"}
+        raise ImgclfError(
+            f"{source.weights}: that run saw {kinds[shape[-1]]} images; these are {kinds[model.input_shape[-1]]}",
+            hint=f"set preprocessing.channels: {shape[-1]}",
+        )
     with zeros_for_random():
         earlier = build_model(source.experiment.model, shape, classes)
     load_weights(earlier, source.weights)
@@ -70,12 +77,9 @@ def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
         weights = earlier.get_layer(layer.name).get_weights()
         found, wanted = [one.shape for one in weights], [tuple(one.shape) for one in layer.weights]
         if found != wanted:
-            remedy = "cut the network before that layer (model.cut), or set preprocessing.size to the earlier run's"
-            if model.input_shape[-1] != shape[-1]:
-                remedy = f"set preprocessing.channels: {shape[-1]}, as the earlier run saw its images"
             raise ImgclfError(
                 f"{source.weights}: layer {layer.name} must have weights of the shapes {wanted}; found {found}",
-                hint=remedy,
+                hint="cut the network before that layer (model.cut), or set preprocessing.size to the earlier run's",
             )
         layer.set_weights(weights)
         arrays += len(weights)

@@ -99,6 +99,23 @@ def test_show_builds_the_heads_that_a_run_has(
     assert (shown["image_shape"], shown["classes"], shown["parameters"]) == (shape, classes, parameters)
 
 
+def test_show_builds_a_head_for_each_label_column_of_arrays_and_says_what_it_assumes(
+    imgclf: Imgclf, tmp_path: Path
+) -> None:
+    columns = "label_columns: [{name: shape}, {name: size, class_names: [small, large]}]"
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"dataset: {{name: npz, path: a.npz, {columns}}}\npreprocessing: {{size: 8}}\nmodel: mlp\n")
+    shown = json.loads(imgclf("models", "show", path, "--classes", "4", "--json").out)
+    assert shown["classes"] == {"shape": 4, "size": 4}
+    assert shown["remarks"] == ["the images' channels can be known only when the data is read: 3 are assumed"]
+    grey = json.loads(
+        imgclf("models", "show", path, "--classes", "4", "--set", "preprocessing.channels=1", "--json").out
+    )
+    assert (grey["image_shape"], grey["remarks"]) == ([8, 8, 1], [])
+    fitted = imgclf("models", "show", path, "--classes", "4", "--set", "model.head=logistic_regression")
+    assert "model.head: logistic_regression is for one target; the data has 2" in fitted.err
+
+
 def test_show_says_that_support_vectors_are_not_counted(imgclf: Imgclf) -> None:
     assert "counted with one support vector" in imgclf("models", "show", "mlp", "--set", "model.head=svm").out
     linear = imgclf("models", "show", "mlp", "--set", "model.head={name: svm, kernel: linear}")

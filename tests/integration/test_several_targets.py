@@ -15,6 +15,7 @@ import jsonschema
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, log_loss
@@ -302,14 +303,25 @@ def test_layers_are_named_after_the_targets(runs: Path) -> None:
 
 
 def test_a_head_that_is_never_wrong_keeps_its_outputs_and_the_others_get_their_temperature(
-    runs: Path, tmp_path: Path, imgclf: Imgclf
+    runs: Path, config: Path, tmp_path: Path, imgclf: Imgclf
 ) -> None:
     run = shutil.copytree(runs / "good", tmp_path / "good")
     report = json.loads(imgclf("evaluate", run, "--split", "validation", "--json").out)
     perfect = [name for name in CLASSES if report["targets"][name]["accuracy"] == 1]
+    assert len(perfect) == 1, "a network that is never wrong about one of both is what this test stands on"
+    before = shares(run, config.parent / "0.png")
     answer = imgclf("evaluate", run, "--calibrate")
     assert answer.status == 0, answer.err
-    assert [*read(run / "calibration.json")["targets"]] == [name for name in CLASSES if name not in perfect]
-    for name in perfect:
-        assert f"{name} is not scaled: calibration: no temperature can be fitted where every answer is" in answer.err
-    assert perfect, "a network that is never wrong about the colour is what this test stands on"
+    (scaled,) = read(run / "calibration.json")["targets"].items()
+    assert [scaled[0], *perfect] in ([*CLASSES], [*CLASSES][::-1])
+    assert f"{perfect[0]} is not scaled: calibration: no temperature can be fitted where every answer is" in answer.err
+    after = shares(run, config.parent / "0.png")
+    np.testing.assert_array_equal(after[perfect[0]], before[perfect[0]])
+    wanted = before[scaled[0]] ** (1 / scaled[1]["temperature"])
+    np.testing.assert_allclose(after[scaled[0]], wanted / wanted.sum(), rtol=1e-4)
+
+
+def shares(run: Path, image: Path) -> dict[str, NDArray[np.float64]]:
+    """The probabilities of an image, by target."""
+    (found,) = program.load_run(run).predict([image])
+    return {name: one.probabilities for name, one in found.targets.items()}

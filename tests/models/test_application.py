@@ -220,7 +220,7 @@ def test_a_file_of_keras_gives_the_features_of_keras(name: str, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("name", "layer"),
-    [("VGG16", "block3_pool"), pytest.param("MobileNetV2", "block_6_expand_relu", marks=pytest.mark.slow)],
+    [("VGG16", "block3_pool"), pytest.param("EfficientNetB0", "block3a_expand_activation", marks=pytest.mark.slow)],
 )
 def test_a_network_that_is_cut_has_the_features_of_that_layer(name: str, layer: str, tmp_path: Path) -> None:
     import keras

@@ -36,6 +36,14 @@ def test_it_is_of_the_weights_whose_content_it_names_whatever_their_file_is_call
     assert not _calibration().is_of(other)
 
 
+def test_it_may_be_of_some_of_the_targets(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    _calibration().write(path)
+    found = read_calibration(path, ("size", "colour", "shape"))
+    assert found is not None
+    assert found.temperatures == {"colour": 1.25, "shape": 2.0}
+
+
 def test_other_targets_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     _calibration().write(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imgclf.runs.provenance import machine, memory, peak_memory, provenance
+from imgclf.runs.provenance import machine, memory_bytes, peak_memory, provenance
 
 
 def test_versions_are_those_that_are_installed() -> None:
@@ -39,7 +39,7 @@ def test_memory_is_the_machines_or_the_containers_if_that_is_less(
     (tmp_path / "memory.max").write_text(limit)
     monkeypatch.setattr("imgclf.runs.provenance.CONTAINER_LIMITS", (tmp_path / "memory.max", tmp_path / "none"))
     total = int(Path("/proc/meminfo").read_text().split()[1]) * 1024  # MemTotal is its first row, in kB
-    assert memory() == (most or total)
+    assert memory_bytes() == (most or total)
 
 
 def test_variables_that_change_bits_are_recorded_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,7 +258,7 @@ def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) 
         "multiply_adds": multiply_adds(network),
         "parameter_bytes": parameter_bytes(network),
         "activation_bytes": activation_bytes(network),
-        "head_note": found.head_note,
+        "remarks": found.remarks,
     }
 
 
@@ -315,8 +315,8 @@ def _print_totals(described: dict[str, Any]) -> None:
     parameters, activations = (size_text(described[f"{what}_bytes"]) for what in ("parameter", "activation"))
     print_text(f"{parameters} of parameters, as float32")
     print_text(f"{activations} of activations an image, as float32: the outputs of all layers, which training keeps")
-    if described["head_note"]:
-        print_text(described["head_note"])
+    for remark in described["remarks"]:
+        print_text(remark)
 
 
 def _print_setting(setting: dict[str, Any]) -> None:

@@ -100,6 +100,9 @@ class ArraySettings(DatasetSettings):
         """The targets: those of ``label_columns``, or the one of labels that have no columns."""
         return self.label_columns or (LabelColumn(name="label", class_names=self.class_names),)
 
+    def target_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns())
+
     def known_shape(self) -> ImageShape | None:
         return self.image_shape
 

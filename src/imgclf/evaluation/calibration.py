@@ -16,17 +16,21 @@ from imgclf.evaluation import metrics
 LARGEST = 1000.0  # a temperature beyond it, or below its inverse, is no minimum but the end of the search
 
 
+class NoTemperature(ImgclfError):
+    """No temperature makes the probabilities better than any other."""
+
+
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """The temperature T > 0 for which ``logits / T`` have the lowest cross-entropy, fitted over log T (section 4.2).
 
-    The logits may be any finite scores of the classes, such as a support vector machine's. Raises ImgclfError where
+    The logits may be any finite scores of the classes, such as a support vector machine's. Raises NoTemperature where
     no temperature is best: of images that are all answered rightly (0 would be), or on which the logits say nothing
     (infinity would be); WorkFailed where logits are not finite.
     """
     from scipy.optimize import minimize_scalar
 
     if metrics.accuracy(logits, labels) == 1:
-        raise ImgclfError(
+        raise NoTemperature(
             f"calibration: no temperature can be fitted where every answer is right, as for all {len(labels)} images",
             hint="Set aside more validation images (dataset.validation_size).",
         )
@@ -38,7 +42,7 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     )
     temperature = exp(float(found.x))
     if temperature > LARGEST / 2:
-        raise ImgclfError(
+        raise NoTemperature(
             f"calibration: no temperature can be fitted: on {len(labels)} images the outputs are no better than "
             "guessing, at whatever temperature"
         )

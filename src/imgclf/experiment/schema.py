@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -93,6 +93,11 @@ class Experiment(Settings):
             raise Misfits(problems)
         return self
 
+    def shape_without_data(self) -> ImageShape | None:
+        """The images' shape as the network sees it, as far as is known before any is read: 3 channels are assumed."""
+        known = self.dataset.known_shape() or ((1, 1, 3) if self.preprocessing.size else None)
+        return self.preprocessing.output_shape(known) if known else None
+
     def stages(self) -> tuple[StageSettings, ...]:
         """The stages of the run, each complete, also with what the model decides."""
         stages = self.training.resolved_stages()
@@ -165,17 +170,20 @@ def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
     return problems
 
 
+def head_problems(model: ModelSettings, classes: Mapping[str, int]) -> list[str]:
+    """What does not fit between a model's head and the number of classes of each target."""
+    head = model.head
+    problems = [f"{head.name} {message}" for one in classes.items() if (message := head.problem(*one))]
+    if isinstance(head, ClassicalHead) and len(classes) > 1:
+        problems.append(f"{head.name} is for one target; the data has {len(classes)}")
+    return problems
+
+
 def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[Misfit]:
     """What does not fit between the classes of the data and the head, the stages or the evaluation."""
     class_names = [target.class_names for target in targets]
-    problems = [
-        Misfit(("model", "head"), f"{experiment.model.head.name} {message}")
-        for target in targets
-        if (message := experiment.model.head.problem(target.name, len(target.class_names)))
-    ]
-    if isinstance(experiment.model.head, ClassicalHead) and len(targets) > 1:
-        found = f"{experiment.model.head.name} is for one target; the data has {len(targets)}"
-        problems.append(Misfit(("model", "head"), found))
+    counts = {target.name: len(target.class_names) for target in targets}
+    problems = [Misfit(("model", "head"), message) for message in head_problems(experiment.model, counts)]
     problems += _once(
         Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
         for stage in _stages(experiment.training)

@@ -14,13 +14,12 @@ from imgclf.experiment.document import Document
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.overrides import Overrides
 from imgclf.experiment.problems import PlainData, nearest_several
-from imgclf.experiment.schema import Experiment, too_small
+from imgclf.experiment.schema import head_problems, too_small
 from imgclf.experiment.schema_words import Node, describe, members, names, resolve
 from imgclf.experiment.shipped import find_config, shipped_configs
 from imgclf.experiment.validate import validate
 from imgclf.models import MODELS, ModelUnion, model_name
 from imgclf.models.base import ModelSettings
-from imgclf.models.classical_heads import SvmHead
 from imgclf.models.networks import network_named
 from imgclf.models.transfer import Transfer
 from imgclf.settings import ImageShape, Settings
@@ -30,11 +29,12 @@ USUAL_SHAPE, USUAL_CLASSES = (28, 28, 1), 10  # MNIST's
 
 @dataclass(frozen=True)
 class SingleModel:
-    """A model's settings, the shape of its images, and the number of classes of each target."""
+    """A model's settings, the shape of its images, the classes of each target, and what is assumed of any of them."""
 
     settings: ModelSettings
     image_shape: ImageShape
     classes: dict[str, int]
+    assumed: str | None = None
 
     @property
     def rests_on_a_run(self) -> bool:
@@ -42,12 +42,9 @@ class SingleModel:
         return isinstance(self.settings, Transfer) and self.settings.body is None
 
     @property
-    def head_note(self) -> str | None:
-        """What the head's size does not show before it is fitted; None where it has its size."""
-        head = self.settings.head
-        if isinstance(head, SvmHead) and head.kernel == "rbf" and head.support_vectors is None:
-            return "the head is counted with one support vector; a run has as many as the fit finds"
-        return None
+    def remarks(self) -> list[str]:
+        """What the numbers rest on that only a run knows."""
+        return [remark for remark in (self.assumed, self.settings.head.size_note()) if remark]
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def find_model(
     """The model that ``wanted`` names: a model, a shipped config or a config's path, after the overrides.
 
     ``shape`` and ``classes`` stand before what the config's data set says of itself; without a config they are MNIST's.
-    Raises ImgclfError where there is no such model, or the images are too small for it.
+    Raises ImgclfError where there is no such model, or where images or classes don't fit it.
     """
     if wanted in map(model_name, MODELS):
         found = _by_name(wanted, overrides, shape, classes)
@@ -82,17 +79,10 @@ def find_model(
     if message := too_small(found.settings, found.image_shape):
         hint = "choose another shape with --shape HEIGHTxWIDTHxCHANNELS"
         raise ImgclfError(f"{printable(wanted)}: {message}", hint=hint)
-    for target, count in found.classes.items():
-        if message := found.settings.head.problem(target, count):
-            hint = "choose another head, or another number with --classes N"
-            raise ImgclfError(f"{printable(wanted)}: model.head: {found.settings.head.name} {message}", hint=hint)
+    for message in head_problems(found.settings, found.classes):
+        hint = "choose another head, or another number with --classes N"
+        raise ImgclfError(f"{printable(wanted)}: model.head: {message}", hint=hint)
     return found
-
-
-def shape_without_data(experiment: Experiment) -> ImageShape | None:
-    """The images' shape as the network sees it, where it is known before any is read; channels may be others."""
-    known = experiment.dataset.known_shape() or ((1, 1, 3) if experiment.preprocessing.size else None)
-    return experiment.preprocessing.output_shape(known) if known else None
 
 
 def setting_list(settings: ModelSettings) -> list[Setting]:
@@ -142,14 +132,18 @@ def _by_name(wanted: str, overrides: Sequence[str], shape: ImageShape | None, cl
 
 def _of_config(config: Path, overrides: Sequence[str], shape: ImageShape | None, classes: int | None) -> SingleModel:
     experiment = load_experiment(str(config), overrides).experiment
-    shape, targets = shape or shape_without_data(experiment), experiment.dataset.known_targets()
+    preprocessing, targets = experiment.preprocessing, experiment.dataset.known_targets()
+    is_known = shape or experiment.dataset.known_shape() or preprocessing.channels
+    remark = None if is_known else "the images' channels can be known only when the data is read: 3 are assumed"
+    shape = shape or experiment.shape_without_data()
     if shape is None:
         raise _unknown(config, "the shape of its images", "--shape HEIGHTxWIDTHxCHANNELS")
     if targets and classes is None:
-        return SingleModel(experiment.model, shape, {target.name: len(target.class_names) for target in targets})
+        counts = {target.name: len(target.class_names) for target in targets}
+        return SingleModel(experiment.model, shape, counts, remark)
     if not (count := classes or _only_count(experiment.model)):
         raise _unknown(config, "its classes", "--classes N")
-    return SingleModel(experiment.model, shape, dict.fromkeys(experiment.dataset.target_names(), count))
+    return SingleModel(experiment.model, shape, dict.fromkeys(experiment.dataset.target_names(), count), remark)
 
 
 def _only_count(model: ModelSettings) -> int | None:

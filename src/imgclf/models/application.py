@@ -88,11 +88,14 @@ class Application(ModelSettings):
         return self.model_copy(update={"cut": None}) if self.cut else self
 
     def cut_problem(self, image_shape: ImageShape) -> str | None:
-        return unknown_cut(self.uncut().build_body(image_shape), self.cut, self.application) if self.cut else None
+        import keras
+
+        network = self._built_on(keras.layers.Input(image_shape)) if self.cut else None
+        return unknown_cut(network, self.cut, self.application) if network else None
 
     def finish_loading(self, model: keras.Model) -> None:
-        if self.application.startswith("EfficientNetB"):
-            layer = model.get_layer("normalization")
+        layer = next((one for one in model.layers if one.name == "normalization"), None)
+        if self.application.startswith("EfficientNetB") and layer:
             variance = layer.adapt_variance.numpy()
             if all(
                 abs(found - known) < 1e-4 for found, known in zip(variance.flat, EFFICIENTNET_VARIANCE, strict=True)
@@ -104,8 +107,7 @@ class Application(ModelSettings):
         import keras
 
         image = keras.layers.Input(image_shape, name="image")
-        network = self._built(entrance(image, self._network.pixel_range, self._network.least_side))
-        _number_names(network)
+        network = self._built_on(image)
         features = _classifier(network).input if self.top else network.outputs[0]
         if self.cut:
             features = cut_at(network, self.cut, self.pooling, self.application)
@@ -115,16 +117,20 @@ class Application(ModelSettings):
             _settle(layer)
         return body
 
+    def cut_layer(self) -> str | None:
+        return self.cut
+
     @property
     def _network(self) -> Network:
         return NETWORKS[self.application]
 
-    def _built(self, pixels: keras.KerasTensor) -> keras.Model:
+    def _built_on(self, image: keras.KerasTensor) -> keras.Model:
         """Keras' own network on top of the entrance, with random weights."""
         import keras
 
+        pixels = entrance(image, self._network.pixel_range, self._network.least_side)
         skipped: dict[str, Any] = {"include_preprocessing": False} if self._network.may_skip_preprocessing else {}
-        return getattr(keras.applications, self.application)(
+        network: keras.Model = getattr(keras.applications, self.application)(
             include_top=self.top,
             weights=None,
             input_tensor=pixels,
@@ -132,6 +138,8 @@ class Application(ModelSettings):
             pooling=None if self.pooling == "flatten" or self.top else self.pooling,
             **skipped,
         )
+        _number_names(network)
+        return network
 
     def _download(self) -> None:
         import keras

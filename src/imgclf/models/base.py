@@ -48,6 +48,10 @@ class ModelSettings(Settings):
         """The network whose layers the published weights fill; the body may be a part of it."""
         return self
 
+    def cut_layer(self) -> str | None:
+        """The layer at which the network is cut; None where it is whole."""
+        return None
+
     def cut_problem(self, image_shape: ImageShape) -> str | None:  # noqa: ARG002
         """What is wrong with the layer at which the network is cut, found by building it; None where nothing is."""
         return None

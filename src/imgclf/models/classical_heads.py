@@ -43,6 +43,10 @@ class ClassicalHead(Settings):
         """Why the head can't tell so many classes apart, or None where it can."""
         return None if classes > 1 else f"must have 2 classes or more to tell apart; {target} has {classes}"
 
+    def size_note(self) -> str | None:
+        """What the number of weights does not show before the head is fitted; None where it is known."""
+        return None
+
     def logits(self, features: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
         """Logits, float32 (batch, classes); ``name`` is that of the layer that makes them."""
         import keras
@@ -107,6 +111,11 @@ class SvmHead(ClassicalHead):
     support_vectors: Count | None = Field(
         None, description="Of rbf: how many vectors the network holds. null: known when it is fitted, and then written."
     )
+
+    def size_note(self) -> str | None:
+        if self.kernel == "linear" or self.support_vectors is not None:
+            return None
+        return "the head is counted with one support vector; a run has as many as the fit finds"
 
     def basis(self, features: keras.KerasTensor) -> keras.KerasTensor:
         import keras

@@ -37,6 +37,10 @@ class HeadSettings(Settings):
         """Why the head can't tell so many classes apart, or None where it can."""
         return None
 
+    def size_note(self) -> str | None:
+        """What the number of weights does not show before a run; nothing, of a head that is trained."""
+        return None
+
     def shared(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """What all targets' logits are made of: the dense layers' outputs, or the features themselves."""
         initializers = self.kernel_initializer, self.bias_initializer

@@ -71,6 +71,9 @@ class Transfer(ModelSettings):
             return None
         return unknown_cut(self.body.build_body(image_shape), self.cut, self._whose())
 
+    def cut_layer(self) -> str | None:
+        return self.cut
+
     def _whose(self) -> str:
         assert self.body is not None
         return f"the {self.body.name} of {self.run}"

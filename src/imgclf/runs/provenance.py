@@ -47,8 +47,8 @@ def peak_memory() -> int:
     return peak if platform.system() == "Darwin" else peak * 1024  # Linux counts KiB, macOS bytes
 
 
-def memory() -> int:
-    """What this process may take: the machine's memory or its container's limit, in bytes."""
+def memory_bytes() -> int:
+    """What this process may take: the machine's memory or its container's limit, whichever is less."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for limit in CONTAINER_LIMITS:
         if limit.exists() and (text := limit.read_text().strip()).isdigit():  # "max" where there is none
