@@ -105,7 +105,7 @@ def _given(path: Path, data: Path) -> Path:
             return place
     raise ImgclfError(
         f"model.weights: no such file: {path}; looked for it in the working directory and in {data}",
-        hint="give imagenet, null (random numbers), or the path of a weights file as Keras publishes them",
+        hint="give imagenet, null (random numbers), or the path of a weights file that Keras saved",
     )
 
 

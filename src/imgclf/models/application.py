@@ -37,8 +37,8 @@ class Application(ModelSettings):
         "imagenet",
         min_length=1,
         description="What the network begins with: `imagenet` (looked for in the data folder under weights/, then in "
-        "Keras' cache, else downloaded), the path of such a file (HDF5, as Keras publishes them), or null: random "
-        "numbers.",
+        "Keras' cache, else downloaded), the path of a file of its weights that Keras saved (`.h5` or "
+        "`.weights.h5`), or null: random numbers.",
     )
     pooling: Pooling = Field(
         "avg", description="What makes features of the last maps: their means, their maxima, or all their values."

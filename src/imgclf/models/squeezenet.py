@@ -38,8 +38,8 @@ class SqueezeNet(ModelSettings):
         "imagenet",
         min_length=1,
         description="What the network begins with: `imagenet` (looked for in the data folder under weights/, then in "
-        "Keras' cache), the path of such a file (HDF5, as the package keras-squeezenet has it), or null: random "
-        "numbers.",
+        "Keras' cache), the path of a file of its weights that Keras saved (`.h5`, as the package keras-squeezenet "
+        "has it, or `.weights.h5`), or null: random numbers.",
     )
     dropout: Fraction = Field(0.5, description="Share of the last maps' values that is dropped.")
 
