@@ -62,7 +62,8 @@ def load_published(layers: Sequence[keras.layers.Layer], path: Path) -> int:
 
     try:
         with h5py.File(path, "r") as file:
-            saved = _saved_by_keras_3(file, layers) if "layers" in file else _saved_layers(file)
+            is_new = "layers" in file and not _has_names(file, "layer_names")
+            saved = _saved_by_keras_3(file, layers) if is_new else _saved_layers(file)
             pairs = _pairs(layers, saved, path)
             problems = [problem for layer, saved in pairs for problem in _problems(layer, saved)]
             if problems:
