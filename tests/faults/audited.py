@@ -9,10 +9,14 @@ from typing import Any
 
 NOTED: list[tuple[str, str, str]] = []
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+NAMELESS = getattr(os, "O_TMPFILE", 0)  # Linux: a file that no folder ever lists, opened by the folder's name
 
 
 def note(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike) and (arguments[2] or 0) & WRITING:
+    flags = (arguments[2] or 0) if event == "open" else 0
+    if NAMELESS and flags & NAMELESS == NAMELESS:
+        return
+    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike) and flags & WRITING:
         NOTED.append(("open", os.path.abspath(os.fsdecode(arguments[0])), ""))  # noqa: PTH100
     elif event in ("os.rename", "os.link"):
         NOTED.append((event, *(os.path.abspath(os.fsdecode(path)) for path in arguments[:2])))  # noqa: PTH100
