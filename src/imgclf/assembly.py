@@ -10,8 +10,9 @@ import numpy as np
 from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
+from imgclf.experiment.agreement import class_problems, schedule_problems, shape_problems, validation_problems
 from imgclf.experiment.load import LoadedExperiment
-from imgclf.experiment.schema import Experiment, class_problems, schedule_problems, shape_problems, validation_problems
+from imgclf.experiment.schema import Experiment
 from imgclf.images.fit import ImageFit
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes

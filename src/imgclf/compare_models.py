@@ -13,9 +13,10 @@ from typing import Any
 from imgclf.children import DEFAULTS, Ended, Options, run_imgclf, train_member
 from imgclf.compare import paired_tests
 from imgclf.errors import ImgclfError
+from imgclf.experiment.agreement import shape_problems
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.problems import ExperimentError, Problem
-from imgclf.experiment.schema import Experiment, shape_problems
+from imgclf.experiment.schema import Experiment
 from imgclf.experiment.yaml_text import parse_value
 from imgclf.loading import load_splits
 from imgclf.places import runs_folder

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from imgclf.experiment.agreement import schedule_problems
 from imgclf.experiment.problems import ExperimentError, nearest_several
-from imgclf.experiment.schema import Experiment, schedule_problems
+from imgclf.experiment.schema import Experiment
 from imgclf.experiment.validate import validate
 from imgclf.experiment.yaml_text import parse
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,6 +77,7 @@ def show_model(
             raise ImgclfError(f"--diagram {diagram}: {OF_A_RUN}")
         return
 
+    from imgclf.cli.model_page import describe, print_model
     from imgclf.cli.screen import Terminal
 
     with Terminal().working(debug) as screen:
@@ -85,11 +85,11 @@ def show_model(
         if diagram is not None:
             _draw(diagram, layers, f"{name}, {shape_text(found.image_shape)}")
             screen.say(f"the diagram is in {diagram}")
-    described = _describe(found, network, layers)
+    described = describe(found, network, layers)
     if json:
         _print_json(described)
     else:
-        _print(described)
+        print_model(described)
 
 
 @app.command("compare")
@@ -219,120 +219,16 @@ def _draw(path: Path, layers: list[LayerRow], title: str) -> None:
 
 def _show_settings(found: SingleModel, json: bool) -> None:
     """What there is to show of a model whose network is that of a run."""
+    from imgclf.cli.model_page import describe_settings, print_settings
     from imgclf.cli.tables import print_text
 
-    described = _described_settings(found)
+    described = describe_settings(found)
     if json:
         _print_json(described)
         return
-    _print_settings(described)
+    print_settings(described)
     print()
     print_text(OF_A_RUN)
-
-
-def _described_settings(found: SingleModel) -> dict[str, Any]:
-    from imgclf.experiment.single_model import setting_list
-    from imgclf.models import model_name
-
-    return {
-        "name": model_name(type(found.settings)),
-        "description": inspect.getdoc(found.settings) or "",
-        "settings": [vars(setting) for setting in setting_list(found.settings)],
-    }
-
-
-def _describe(found: SingleModel, network: keras.Model, layers: list[LayerRow]) -> dict[str, Any]:
-    from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
-
-    return {
-        **_described_settings(found),
-        "image_shape": list(found.image_shape),
-        "classes": found.classes,
-        "notes": list(found.settings.notes(found.image_shape)),
-        "layers": [
-            {**vars(layer), "output_shape": list(layer.output_shape[1:]), "inputs": list(layer.inputs)}
-            for layer in layers
-        ],
-        "parameters": network.count_params(),
-        "trainable_parameters": sum(math.prod(weight.shape) for weight in network.trainable_weights),
-        "multiply_adds": multiply_adds(network),
-        "parameter_bytes": parameter_bytes(network),
-        "activation_bytes": activation_bytes(network),
-        "remarks": found.remarks,
-    }
-
-
-def _print_settings(described: dict[str, Any]) -> None:
-    from imgclf.cli.tables import print_text
-
-    print(described["name"])
-    for paragraph in described["description"].split("\n\n"):
-        print_text(" ".join(paragraph.split()))
-    print("\nsettings (model.KEY in an experiment file; those of another choice: --set model.KEY=NAME)")
-    for setting in described["settings"]:
-        _print_setting(setting)
-
-
-def _print(described: dict[str, Any]) -> None:
-    from imgclf.cli.tables import print_text
-
-    _print_settings(described)
-    if described["notes"]:
-        print("\nwhat it does to these images first")
-    for note in described["notes"]:
-        print_text(note, "  ")
-    classes = " + ".join(map(str, described["classes"].values()))
-    print(f"\nlayers for images of {shape_text(described['image_shape'])}, {classes} classes")
-    _print_layers(described["layers"])
-    _print_totals(described)
-
-
-def _print_layers(layers: list[dict[str, Any]]) -> None:
-    from imgclf.cli.tables import print_table
-
-    print_table(
-        ["name", "kind", "output", "multiply-adds", "parameters"],
-        [
-            [
-                layer["name"],
-                layer["kind"],
-                shape_text(layer["output_shape"]),
-                f"{layer['multiply_adds']:,}",
-                f"{layer['parameters']:,}",
-            ]
-            for layer in layers
-        ],
-        right=["multiply-adds", "parameters"],
-    )
-
-
-def _print_totals(described: dict[str, Any]) -> None:
-    from imgclf.cli.tables import print_text
-    from imgclf.texts import size_text
-
-    print(f"\n{described['parameters']:,} parameters, {described['trainable_parameters']:,} of them trainable")
-    print(f"{described['multiply_adds']:,} multiply-adds an image")
-    parameters, activations = (size_text(described[f"{what}_bytes"]) for what in ("parameter", "activation"))
-    print_text(f"{parameters} of parameters, as float32")
-    print_text(f"{activations} of activations an image, as float32: the outputs of all layers, which training keeps")
-    for remark in described["remarks"]:
-        print_text(remark)
-
-
-def _print_setting(setting: dict[str, Any]) -> None:
-    from imgclf.cli.tables import print_text
-
-    default = _value_text(setting["default"])
-    changed = "" if setting["value"] == setting["default"] else f" (default {default})"
-    print_text(f"{setting['key']}: {_value_text(setting['value'])}{changed}", "  ")
-    print_text(setting["kind"], "      ")
-    print_text(setting["meaning"], "      ")
-
-
-def _value_text(value: Any) -> str:
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _print_json(value: Any) -> None:

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from imgclf.augmentation import AugmentationUnion
-from imgclf.augmentation.base import mixes
 from imgclf.datasets import DatasetUnion
-from imgclf.datasets.base import Target
 from imgclf.evaluation.settings import EvaluationSettings
-from imgclf.experiment.problems import KeyPath
+from imgclf.experiment.agreement import section_problems
 from imgclf.models import ModelUnion
-from imgclf.models.base import ModelSettings
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.transfer import Transfer
 from imgclf.preprocessing import PreprocessingSettings
-from imgclf.settings import Count, ImageShape, Misfit, Misfits, Settings
-from imgclf.training.class_weights import check as check_class_weight
-from imgclf.training.schedules import Cosine, ReduceOnPlateau
+from imgclf.settings import Count, ImageShape, Misfits, Settings
 from imgclf.training.settings import StageSettings, TrainingSettings
-from imgclf.training.stopping import EarlyStoppingSettings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -83,13 +75,7 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Experiment:
-        problems = [*_validation_problems(self), *schedule_problems(self), *_mixing_problems(self)]
-        problems += _classical_problems(self)
-        problems += _entrance_problems(self)
-        shape, targets = self.dataset.known_shape(), self.dataset.known_targets()
-        problems += shape_problems(self, shape) if shape else []
-        problems += class_problems(self, targets) if targets else []
-        if problems:
+        if problems := section_problems(self):
             raise Misfits(problems)
         return self
 
@@ -144,186 +130,6 @@ class Experiment(Settings):
         elif not isinstance(self.model.head, ClassicalHead):
             dump["training"].update({key: value for key, value in stages[0].items() if key in dump["training"]})
         return dump if self.reference else {name: value for name, value in dump.items() if name != "reference"}
-
-
-def too_small(model: ModelSettings, shape: ImageShape) -> str | None:
-    """Why the model can't be built for images of this shape, or None where it can."""
-    if message := model.image_problem(shape):
-        return message
-    height, width, _ = shape
-    least_height, least_width = model.smallest_image()
-    if height >= least_height and width >= least_width:
-        return None
-    found = f"images of {height}x{width} pixels are too small for this model"
-    return f"{found}: it needs {least_height}x{least_width} or more"
-
-
-def shape_problems(experiment: Experiment, shape: ImageShape) -> list[Misfit]:
-    """What images of this shape don't fit, the model or the whitening; ``shape`` is that before preprocessing."""
-    preprocessing, size = experiment.preprocessing, (("preprocessing", "size"),)
-    seen = preprocessing.output_shape(shape)
-    problems = []
-    if message := too_small(experiment.model, seen):
-        problems.append(Misfit(("model",), f"{message}; set preprocessing.size", others=size))
-    if preprocessing.whitening and (message := preprocessing.whitening.problem(seen)):
-        problems.append(Misfit(("preprocessing", "whitening"), message, others=size))
-    return problems
-
-
-def head_problems(model: ModelSettings, classes: Mapping[str, int]) -> list[str]:
-    """What does not fit between a model's head and the number of classes of each target."""
-    head = model.head
-    problems = [f"{head.name} {message}" for one in classes.items() if (message := head.problem(*one))]
-    if isinstance(head, ClassicalHead) and len(classes) > 1:
-        problems.append(f"{head.name} is for one target; the data has {len(classes)}")
-    return problems
-
-
-def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[Misfit]:
-    """What does not fit between the classes of the data and the head, the stages or the evaluation."""
-    class_names = [target.class_names for target in targets]
-    counts = {target.name: len(target.class_names) for target in targets}
-    problems = [Misfit(("model", "head"), message) for message in head_problems(experiment.model, counts)]
-    problems += _once(
-        Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
-        for stage in _stages(experiment.training)
-        for message in check_class_weight(stage.settings.class_weight, class_names)
-    )
-    judged = experiment.evaluation.problems(class_names)
-    return problems + [Misfit(("evaluation", "positive_class"), message) for message in judged]
-
-
-def schedule_problems(experiment: Experiment, images: int | None = None) -> list[Misfit]:
-    """What does not fit between a stage's schedule and its length.
-
-    ``images`` is the size of the training split. Without it, a length in steps tells no epochs and is not judged.
-    """
-    problems = []
-    for stage in _stages(experiment.training):
-        schedule, epochs, steps = stage.settings.schedule, stage.settings.epochs, stage.settings.steps
-        steps_per_epoch = (images or 0) // stage.settings.batch_size
-        length = steps / steps_per_epoch if steps and steps_per_epoch else epochs
-        if not isinstance(schedule, Cosine) or length is None:
-            continue
-        if message := schedule.warmup_problem(length, steps_per_epoch or None):
-            others = stage.places("schedule", "warmup_epochs") + stage.places("epochs") + stage.places("steps")
-            problems.append(Misfit(stage.path("schedule", "warmup_epochs"), message, others))
-    return _once(problems)
-
-
-def _entrance_problems(experiment: Experiment) -> list[Misfit]:
-    """Pixels that are not 0 to 1, of an experiment whose model brings those into its own range."""
-    preprocessing = experiment.preprocessing
-    if not experiment.model.has_entrance():
-        return []
-    brings = f"{experiment.model.name} brings pixels from 0 to 1 to the range that it was published for"
-    problems = []
-    if preprocessing.scaling != "unit":
-        message = f'{brings}; expected "unit", found "{preprocessing.scaling}"'
-        problems.append(Misfit(("preprocessing", "scaling"), message, others=(("model", "name"),)))
-    for key in preprocessing.parts:
-        message = f"{brings}; set {key} to null"
-        problems.append(Misfit(("preprocessing", key), message, others=(("model", "name"),)))
-    return problems
-
-
-def _classical_problems(experiment: Experiment) -> list[Misfit]:
-    """What a head that is fitted at once has no use for."""
-    head, training = experiment.model.head, experiment.training
-    if not isinstance(head, ClassicalHead):
-        return []
-    message, head_key = (
-        f"has no effect: the head {head.name} is fitted at once on the body's features",
-        ("model", "head"),
-    )
-    plain = TrainingSettings().resolved_stages()[0]
-    keys = [key for key in StageSettings.model_fields if key not in ("class_weight", "augmentation", "batch_size")]
-    given = [key for key in keys if getattr(training.resolved_stages()[0], key) != getattr(plain, key)]
-    problems = [Misfit(("training", key), message, others=(head_key,)) for key in given if not training.stages]
-    if training.stages:
-        problems.append(Misfit(("training", "stages"), message, others=(head_key,)))
-    if experiment.augmentation:
-        problems.append(Misfit(("augmentation",), message, others=(head_key,)))
-    if training.validate_every != "epoch":
-        problems.append(Misfit(("training", "validate_every"), message, others=(head_key,)))
-    if training.tensorboard.summaries_every:
-        problems.append(Misfit(("training", "tensorboard", "summaries_every"), message, others=(head_key,)))
-    if experiment.evaluation.test_time_augmentation:
-        found = f"can't be averaged: {head.name} is fitted and scaled on the features of the images as they are"
-        problems.append(Misfit(("evaluation", "test_time_augmentation"), found, others=(head_key,)))
-    return problems
-
-
-def _mixing_problems(experiment: Experiment) -> list[Misfit]:
-    """A second augmentation that mixes images in one list: an image would have the labels of four."""
-    problems = []
-    lists: list[tuple[KeyPath, tuple[AugmentationUnion, ...]]] = [(("augmentation",), experiment.augmentation)]
-    for number, stage in enumerate(experiment.training.stages):
-        lists.append((("training", "stages", number, "augmentation"), stage.augmentation or ()))
-    for path, augmentations in lists:
-        mixing = [(i, one.name) for i, one in enumerate(augmentations) if mixes((one,))]
-        for i, name in mixing[1:]:
-            message = f"{name} mixes images a second time, after {mixing[0][1]}; take one of them out"
-            problems.append(Misfit((*path, i), message))
-    return problems
-
-
-def validation_problems(experiment: Experiment) -> list[Misfit]:
-    """What asks for validation images, of an experiment that has none."""
-    return _once(_users_of_validation(experiment.training))
-
-
-def _validation_problems(experiment: Experiment) -> list[Misfit]:
-    dataset = experiment.dataset
-    return [] if dataset.validation_size or dataset.may_bring_validation() else validation_problems(experiment)
-
-
-def _users_of_validation(training: TrainingSettings) -> Iterator[Misfit]:
-    size = ("dataset", "validation_size")
-    message = "there is no validation split (dataset.validation_size: 0), so"
-    for stage in _stages(training):
-        for key in ("early_stopping", "schedule"):
-            part = getattr(stage.settings, key)
-            if not isinstance(part, (EarlyStoppingSettings, ReduceOnPlateau)):
-                continue
-            if part.monitor.startswith("validation"):
-                found = f'{message} nothing can monitor "{part.monitor}"'
-                yield Misfit(stage.path(key, "monitor"), found, others=(size, *stage.places(key, "monitor")))
-    if training.tensorboard.projector:
-        found = f"{message} there are no images to project"
-        yield Misfit(("training", "tensorboard", "projector"), found, others=(size,))
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """A stage of the run, complete, and its position in ``training.stages``; None where `training` itself is it."""
-
-    settings: StageSettings
-    number: int | None
-    own: frozenset[str]  # keys that the stage itself has; the others come from `training`
-
-    def path(self, key: str, *below: str) -> KeyPath:
-        """Where the value of a key was written."""
-        return self.places(key, *below)[0 if self.number is None or key in self.own else 1]
-
-    def places(self, key: str, *below: str) -> tuple[KeyPath, ...]:
-        """Everything in the file that decides on the value of a key."""
-        plain: KeyPath = ("training", key, *below)
-        if self.number is None:
-            return plain, ("training", "stages")
-        return ("training", "stages", self.number, key, *below), plain
-
-
-def _stages(training: TrainingSettings) -> Iterator[_Stage]:
-    if not training.stages:
-        yield _Stage(training.resolved_stages()[0], None, frozenset())
-    for number, (written, settings) in enumerate(zip(training.stages, training.resolved_stages(), strict=False)):
-        yield _Stage(settings, number, frozenset(written.model_fields_set))
-
-
-def _once(problems: Iterable[Misfit]) -> list[Misfit]:
-    """Without the repetitions that come of several stages with one key of `training`."""
-    return list({(problem.path, problem.message): problem for problem in problems}.values())
 
 
 def _name_first(value: Any) -> Any:

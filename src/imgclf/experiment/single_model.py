@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import Field
 
 from imgclf.errors import ImgclfError, printable
+from imgclf.experiment.agreement import head_problems, too_small
 from imgclf.experiment.document import Document
 from imgclf.experiment.load import load_experiment
 from imgclf.experiment.overrides import Overrides
 from imgclf.experiment.problems import PlainData, nearest_several
-from imgclf.experiment.schema import head_problems, too_small
 from imgclf.experiment.schema_words import Node, describe, members, names, resolve
 from imgclf.experiment.shipped import find_config, shipped_configs
 from imgclf.experiment.validate import validate

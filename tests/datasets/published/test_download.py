@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgclf.datasets.published import download as module
+from imgclf.datasets.published import fetching as module
 from imgclf.datasets.published.download import Download, download_files, download_unpublished
 from imgclf.datasets.published.whereabouts import PublishedFile
 from imgclf.errors import WorkFailed

@@ -18,24 +18,16 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from email.message import Message
-from io import FileIO
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
+from imgclf.datasets.published.fetching import CutError, RefusedError, ReportProgress, fetch
 from imgclf.datasets.published.whereabouts import PublishedFile
 from imgclf.datasets.stored.strict import open_content
-from imgclf.errors import ImgclfError, WorkFailed, printable
-
-TIMEOUT_SECONDS = 30.0
-MOST_TRIES = 5  # of a mirror, as long as each brings a part
+from imgclf.errors import ImgclfError, WorkFailed
 
 _CHUNK_BYTES = 2**18
 _GZIP_EXTRA_BYTES = 2**16  # what gzip can add at most to a file of these sizes that it cannot shrink
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-ReportProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -113,7 +105,7 @@ def download_unpublished(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.touch(exist_ok=False)
-        _fetch(address, part, path.name, most_bytes, report_progress, has_digest=False)
+        fetch(address, part, path.name, most_bytes, report_progress, has_digest=False)
         check(part)
         with part.open("rb") as content:
             digest, _ = _digest(content)
@@ -123,32 +115,12 @@ def download_unpublished(
         raise
     except ImgclfError as error:
         raise WorkFailed(f"{address}: {str(error).removeprefix(f'{part}: ')}") from error
-    except (_RefusedError, http.client.HTTPException, OSError) as error:
+    except (RefusedError, http.client.HTTPException, OSError) as error:
         raise WorkFailed(f"{address}: {_reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)
         digest_part.unlink(missing_ok=True)
     return digest
-
-
-class _RefusedError(Exception):
-    """What a mirror sent is not taken; the text says why."""
-
-
-class _CutError(_RefusedError):
-    """The connection ended before the file did; what came is right as far as it goes."""
-
-
-class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> urllib.request.Request | None:
-        try:
-            _check_address(newurl)
-        except _RefusedError:
-            fp.close()
-            raise
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
 def _fetch_from_any(
@@ -162,7 +134,7 @@ def _fetch_from_any(
         except WorkFailed:
             part.unlink(missing_ok=True)
             raise
-        except (_RefusedError, http.client.HTTPException, OSError) as error:
+        except (RefusedError, http.client.HTTPException, OSError) as error:
             failures.append(f"{mirror}{file.name}: {_reason(error)}")
         else:
             return mirror
@@ -176,19 +148,15 @@ def _fetch_checked(address: str, file: PublishedFile, part: Path, report_progres
     """
     begun = part.stat().st_size > 0
     try:
-        _fetch(address, part, file.name, file.content_bytes + _GZIP_EXTRA_BYTES, report_progress)
+        fetch(address, part, file.name, file.content_bytes + _GZIP_EXTRA_BYTES, report_progress)
         _check_content(part, file)
-    except _CutError:
+    except CutError:
         raise
-    except _RefusedError:
-        _empty(part)
+    except RefusedError:
+        part.write_bytes(b"")
         if not begun:
             raise
         _fetch_checked(address, file, part, report_progress)
-
-
-def _empty(part: Path) -> None:
-    part.write_bytes(b"")
 
 
 def _reason(error: Exception) -> str:
@@ -201,106 +169,15 @@ def _reason(error: Exception) -> str:
     return str(error or type(error).__name__)
 
 
-def _fetch(
-    address: str, part: Path, name: str, most_bytes: int, report_progress: ReportProgress, *, has_digest: bool = True
-) -> None:
-    """Adds to ``part`` what it lacks; after a cut the rest is asked for, as long as each try brings something.
-
-    Without a digest to compare the whole with, the rest must be that of the very file that was cut, by its ETag.
-    """
-    _check_address(address)
-    etags: list[str] = []
-    for tries in range(1, MOST_TRIES + 1):
-        before = part.stat().st_size
-        try:
-            return _fetch_rest(address, part, name, most_bytes, report_progress, etags)
-        except (_CutError, http.client.HTTPException, OSError):
-            if tries == MOST_TRIES or part.stat().st_size in (0, before) or not (has_digest or etags):
-                raise
-    raise AssertionError("the last try returns or raises")
-
-
-def _fetch_rest(
-    address: str, part: Path, name: str, most_bytes: int, report_progress: ReportProgress, etags: list[str]
-) -> None:
-    """``etags`` holds the ETag of the answer that began the file, where that was in this process and had one."""
-    with _open_rest(address, part, etags) as response, part.open("ab", buffering=0) as target:
-        done = _begin(response, target)
-        if done == 0:
-            etags[:] = _strong_etag(response.headers)
-        declared = done + _declared_bytes(response.headers)
-        declared = 0 if declared == done else declared
-        while chunk := response.read(_CHUNK_BYTES):
-            done += len(chunk)
-            if done > most_bytes:
-                raise _RefusedError(f"sends more than the {most_bytes:,} bytes that the file can have")
-            _write(target, chunk, part)
-            report_progress(name, done, declared)
-        if done < declared:
-            raise _CutError(f"connection cut after {done:,} of {declared:,} bytes")
-        _write_to_disk(target, part)
-
-
-def _open_rest(address: str, part: Path, etags: Sequence[str]) -> http.client.HTTPResponse:
-    """The answer of a mirror that was asked for what ``part`` lacks. Of what can't be, the whole is asked for."""
-    start = part.stat().st_size
-    headers = {"User-Agent": "imgclf", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    if start and etags:
-        headers["If-Range"] = etags[0]
-    request = urllib.request.Request(address, headers=headers)
-    opener = urllib.request.build_opener(_GuardedRedirects)
-    try:
-        response: http.client.HTTPResponse = opener.open(request, timeout=TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
-            raise
-        error.close()
-        _empty(part)
-        return _open_rest(address, part, etags)
-    return response
-
-
-def _strong_etag(headers: Message) -> list[str]:
-    etag = headers.get("ETag") or ""
-    return [etag] if etag.startswith('"') and etag.isascii() and etag.isprintable() else []
-
-
-def _begin(response: http.client.HTTPResponse, target: FileIO) -> int:
-    """How many bytes are there before those of the answer; a mirror may send the whole though a part was asked for."""
-    start = target.tell()
-    is_part = response.status == http.HTTPStatus.PARTIAL_CONTENT
-    if is_part and not (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
-        raise _RefusedError("sends another part than it was asked for")
-    if not is_part:
-        target.truncate(0)
-    return start if is_part else 0
-
-
-def _declared_bytes(headers: Message) -> int:
-    """The size that the answer declares, 0 where it declares none."""
-    declared = headers.get("Content-Length") or "0"
-    if not (declared.isascii() and declared.isdecimal() and len(declared) < 20):
-        raise _RefusedError(f"declares a Content-Length that is no number of bytes: {printable(declared[:40])}")
-    return int(declared)
-
-
-def _check_address(address: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise _RefusedError(f"only https is followed; got {address}")
-
-
 def _check_content(part: Path, file: PublishedFile) -> None:
-    """Raises _RefusedError unless the file's content, unpacked piece by piece, is the published one."""
+    """Raises RefusedError unless the file's content, unpacked piece by piece, is the published one."""
     try:
         with part.open("rb") if file.is_hashed_packed else open_content(part) as content:
             digest, size = _digest(content, file.content_bytes)
     except (EOFError, OSError, zlib.error) as error:
-        raise _RefusedError(f"damaged compressed data: {error}") from error
+        raise RefusedError(f"damaged compressed data: {error}") from error
     if digest != file.content_sha256:
-        raise _RefusedError(
+        raise RefusedError(
             f"not the published content: SHA-256 {digest} of {size:,} bytes, "
             f"expected {file.content_sha256} of {file.content_bytes:,}"
         )
@@ -313,22 +190,6 @@ def _digest(content: IO[bytes] | io.BufferedIOBase, most_bytes: float = math.inf
         size += len(chunk)
         digest.update(chunk)
     return digest.hexdigest(), size
-
-
-def _write(target: FileIO, chunk: bytes, part: Path) -> None:
-    rest = memoryview(chunk)
-    try:
-        while rest:
-            rest = rest[target.write(rest) :]
-    except OSError as error:
-        raise WorkFailed(f"{part}: cannot be written: {error.strerror}") from error
-
-
-def _write_to_disk(target: FileIO, part: Path) -> None:
-    try:
-        os.fsync(target.fileno())
-    except OSError as error:
-        raise WorkFailed(f"{part}: cannot be written: {error.strerror}") from error
 
 
 def _move_into_place(parts: dict[Path, Path], folder: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from imgclf.datasets.published.download import ReportProgress, download_unpublished
+from imgclf.datasets.published.download import download_unpublished
+from imgclf.datasets.published.fetching import ReportProgress
 from imgclf.datasets.published.quickdraw_files import PREFIX, find_files, map_drawings
 from imgclf.errors import ImgclfError, WorkFailed
 
