@@ -21,7 +21,7 @@ from imgclf.runs.find import find_run
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.hdf5 import settle_normalization
 from imgclf.runs.weights import load_weights
-from imgclf.settings import ImageShape
+from imgclf.settings import ImageShape, Misfit
 from imgclf.trained import Source, find_source, recorded_targets
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def with_earlier_network(loaded: LoadedExperiment, runs_dir: Path) -> tuple[Load
     model = loaded.experiment.model
     if not isinstance(model, Transfer):
         return loaded, None
-    source = find_source(str(find_run(model.run, runs_dir).path), None, None, runs_dir)
+    source = find_source(str(_earlier_run(loaded, model, runs_dir).path), None, None, runs_dir)
     _check_preprocessing(loaded, source)
     earlier = source.experiment.model
     of_earlier: dict[str, Any] = {"body": earlier}
@@ -109,10 +109,20 @@ def as_before(asked: Transfer, before: Transfer) -> Transfer:
 
 def settled_run(config: str, overrides: Sequence[str], runs_dir: Path) -> list[str]:
     """The override that names a transfer's earlier run by its path, for runs that are made in another folder."""
-    model = load_experiment(config, overrides).experiment.model
+    loaded = load_experiment(config, overrides)
+    model = loaded.experiment.model
     if not isinstance(model, Transfer):
         return []
-    return [f"model.run={json.dumps(str(find_run(model.run, runs_dir).path.resolve()))}"]
+    return [f"model.run={json.dumps(str(_earlier_run(loaded, model, runs_dir).path.resolve()))}"]
+
+
+def _earlier_run(loaded: LoadedExperiment, model: Transfer, runs_dir: Path) -> RunFolder:
+    """The run that the model names; one that is not there is a mistake at the place of its key."""
+    try:
+        return find_run(model.run, runs_dir)
+    except ImgclfError as error:
+        message = f"{error}; {error.hint}" if error.hint else str(error)
+        raise loaded.error([Misfit(("model", "run"), message)]) from error
 
 
 def _check_preprocessing(loaded: LoadedExperiment, source: Source) -> None:

@@ -55,6 +55,18 @@ def test_the_layers_that_are_kept_have_the_earlier_runs_weights_and_the_head_is_
     assert run.record()["pretrained"]["path"] == str(earlier / "weights" / "last.weights.h5")
 
 
+@pytest.mark.parametrize("seeds", [(), ("--seeds", "2")])
+def test_an_earlier_run_that_is_not_there_is_a_mistake_at_its_place(
+    seeds: tuple[str, ...], imgclf: Any, tmp_path: Path
+) -> None:
+    config = tmp_path / "transfer.yaml"
+    config.write_text("dataset: digits\nmodel:\n  name: transfer\n  run: lenet-gone\n")
+    answer = imgclf("train", config, "--runs-dir", tmp_path / "runs", *seeds)
+    assert answer.status == 2
+    expected = f"error: {config}:4: model.run: lenet-gone: no run of this path or name (looked in {tmp_path / 'runs'});"
+    assert expected in answer.err
+
+
 def test_the_run_stands_by_itself_once_the_earlier_one_is_gone(
     earlier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
