@@ -18,7 +18,6 @@ from imgclf.runs.published import load_published
 from imgclf.runs.weights import load_weights, save_weights
 
 SMALL = ("VGG16", "ResNet50", "MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0")
-HUGE = 1.5e8  # parameters; of larger ones three steps take more memory than a small machine has
 IMAGES = np.random.default_rng(0).random((3, 40, 36, 3), np.float32)
 
 
@@ -136,8 +135,6 @@ def test_trains_three_steps_and_its_weights_come_back(name: str, tmp_path: Path)
     images, labels = (digits.images[:4, ..., None] / 16).astype(np.float32), digits.target[:4]
     keras.utils.set_random_seed(0)
     model = build(name, (8, 8, 1), weights=None)
-    if model.count_params() > HUGE:
-        pytest.skip(f"{model.count_params():,} parameters")
     before = model.layers[-1].kernel.numpy()
     train_three_steps(model, images, labels)
     assert not np.array_equal(model.layers[-1].kernel, before)
@@ -200,8 +197,6 @@ def test_a_file_of_keras_gives_the_features_of_keras(name: str, tmp_path: Path) 
 
     shape = (80, 80, 3)
     theirs = keras_network(name)(include_top=False, weights=None, input_shape=shape, pooling="avg")
-    if theirs.count_params() > HUGE:
-        pytest.skip(f"{theirs.count_params():,} parameters")
     shake_statistics(theirs)
     with h5py.File(tmp_path / "network.h5", "w") as file:  # as published: the weights alone
         legacy_h5_format.save_weights_to_hdf5_group(file, theirs)
@@ -301,8 +296,6 @@ def test_the_publishers_files_are_those_that_keras_asks_for(name: Any, monkeypat
     monkeypatch.setattr(file_utils, "get_file", get_file)
     side = NETWORKS[name].side
     for include_top, wanted in ((False, NETWORKS[name].without_top), (True, NETWORKS[name].with_top)):
-        if keras_network(name)(include_top=include_top, weights=None).count_params() > HUGE:
-            pytest.skip("too large to build twice")
         with pytest.raises(Asked) as asked:
             keras_network(name)(include_top=include_top, weights="imagenet", input_shape=(side, side, 3))
         assert str(asked.value) == wanted
