@@ -321,6 +321,24 @@ def test_a_head_that_is_never_wrong_keeps_its_outputs_and_the_others_get_their_t
     np.testing.assert_allclose(after[scaled[0]], wanted / wanted.sum(), rtol=1e-4)
 
 
+def test_heads_that_say_nothing_get_no_temperature_and_none_is_kept(runs: Path, tmp_path: Path, imgclf: Imgclf) -> None:
+    import h5py
+
+    run = shutil.copytree(runs / "good", tmp_path / "good")
+    mute = Path(shutil.copy(run / "weights" / "last.weights.h5", run / "weights" / "mute.weights.h5"))
+    with h5py.File(mute, "r+") as file:
+        for group in file["layers"].values():
+            if group["vars"].attrs.get("name") in {head_name(name) for name in CLASSES}:
+                for number in group["vars"]:
+                    group["vars"][number][...] = 0
+    answer = imgclf("evaluate", "--weights", mute, "--calibrate")
+    assert answer.status == 2
+    assert "error: --calibrate: no target is left that a temperature could be fitted for" in answer.err
+    for name in CLASSES:
+        assert f"{name} is not scaled: calibration: no temperature can be fitted: on" in answer.err
+    assert not (run / "calibration.json").exists()
+
+
 def shares(run: Path, image: Path) -> dict[str, NDArray[np.float64]]:
     """The probabilities of an image, by target."""
     (found,) = program.load_run(run).predict([image])
