@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -147,6 +148,8 @@ def row_text(row: Row) -> str:
     """A row of metrics as one line."""
     where = f"epoch {row['epoch']:g}" if float(row["epoch"]).is_integer() else f"step {row['step']}"
     text = f"{where}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}"
+    if math.isnan(row["loss"]):
+        text = f"{where}: no step changed the weights: their gradients overflowed"
     if row["validation_loss"] is not None:
         text += f"; validation loss {row['validation_loss']:.4f}, accuracy {row['validation_accuracy']:.4f}"
     return text

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from imgclf.models.mlp import Mlp
+from imgclf.preprocessing import Preprocessing, PreprocessingSettings
+from imgclf.recording import row_text
 from imgclf.training.feed import Chunk, Span
 from imgclf.training.loop import fit, prepare
 from imgclf.training.precision import computing_in
@@ -96,3 +99,25 @@ def test_a_float16_run_that_no_scale_helps_stops_and_names_the_step(make_task: M
     assert outcome.not_finite == (17, 5)
     assert outcome.steps == 16
     assert all(np.isfinite(weights).all() for weights in task.model.get_weights())
+
+
+def test_epochs_in_which_every_step_overflowed_have_no_loss_that_stopping_could_take_for_the_best(
+    make_task: MakeTask, watcher: Any
+) -> None:
+    task = make_task(
+        MODEL,
+        precision="float16",
+        epochs=20,
+        batch_size=70,  # one step an epoch
+        optimizer={"name": "sgd", "learning_rate": 1e-9},
+        early_stopping={"monitor": "loss", "patience": 10},
+    )
+    wide = replace(task, preprocessing=Preprocessing(PreprocessingSettings(scaling="none")))
+    fit(wide, watcher)
+    losses = [row["loss"] for row in watcher.rows]
+    left_out = int(np.isnan(losses).sum())
+    assert 1 <= left_out < len(losses), "the first steps overflow at the first scale, later ones do not"
+    assert np.isnan([row["accuracy"] for row in watcher.rows[:left_out]]).all()
+    assert min(losses[left_out:]) > 0
+    assert watcher.best_step > left_out
+    assert "no step changed the weights" in row_text(watcher.rows[0])

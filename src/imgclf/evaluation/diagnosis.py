@@ -23,6 +23,7 @@ so it lags: a gap below zero is normal, and is no sign of anything.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,10 +101,10 @@ def diagnose(
 ) -> Diagnosis:
     """What the rows of a run (epoch, loss, accuracy, validation_loss, validation_accuracy) say about its fit.
 
-    ``chance`` is the accuracy of guessing, 0 to 1 (see ``chance_of``). A value of None was not measured in that row.
+    ``chance`` is the accuracy of guessing, 0 to 1 (see ``chance_of``). A value of None or NaN was not measured in that row.
     ``stopped_early``: early stopping ended the run.
     """
-    validated = [row for row in history if row.get("validation_accuracy") is not None]
+    validated = [row for row in history if _is_measured(row, "validation_accuracy")]
     if not validated:
         return Diagnosis("no validation", _training_seen(history), _ADVICE["no validation"])
     if len(validated) < FEWEST_ROWS:
@@ -160,7 +161,12 @@ def _late(rows: list[dict[str, Any]], chance: float, validation_images: int) -> 
 
 
 def _values(rows: list[dict[str, Any]], key: str) -> list[float]:
-    return [float(row[key]) for row in rows if row.get(key) is not None]
+    return [float(row[key]) for row in rows if _is_measured(row, key)]
+
+
+def _is_measured(row: dict[str, Any], key: str) -> bool:
+    value = row.get(key)
+    return value is not None and not math.isnan(value)
 
 
 def _rise(values: list[float]) -> float:

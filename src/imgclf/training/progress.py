@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,14 +59,16 @@ class Since:
         self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
 
     def add(self, result: ChunkResult) -> None:
-        """Take in what a chunk did."""
+        """Take in what a chunk did; one without an update has no loss."""
+        if not result.updates:
+            return
         self._steps += result.updates
         self._loss += result.loss * result.updates
         self._accuracy += result.accuracy * result.updates
 
     def take(self) -> Row:
-        """Mean loss and accuracy, and begin anew."""
-        steps = max(self._steps, 1)
+        """Mean loss and accuracy, NaN where no step changed the weights, and begin anew."""
+        steps = self._steps or math.nan
         means = {"loss": self._loss / steps, "accuracy": self._accuracy / steps}
         self._steps, self._loss, self._accuracy = 0, 0.0, 0.0
         return means

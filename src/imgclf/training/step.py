@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ class ChunkResult:
     """What a call did.
 
     ``steps`` were gone through before the end or the step that was not ``finite``; ``updates`` of them changed the
-    weights (all, but where float16's loss scale left one out). ``loss`` and ``accuracy`` are means over the updates.
+    weights (all, but where float16's loss scale left one out). ``loss`` and ``accuracy`` are means over the updates, NaN of none.
     """
 
     steps: int
@@ -72,7 +73,7 @@ class Step:
                 train = tf.function(self._train, input_signature=[*shapes, tf.TensorSpec((), tf.int64)])
             with self.strategy.scope():
                 steps, updates, loss, correct, finite = train(*arrays, tf.constant(chunk.span.first, tf.int64))
-            counted = max(int(updates), 1)
+            counted = int(updates) or math.nan
             answers = counted * chunk.labels.shape[1] * chunk.labels.shape[2]
             return ChunkResult(int(steps), int(updates), float(loss) / counted, float(correct) / answers, bool(finite))
 
