@@ -47,6 +47,18 @@ def test_logits_that_are_k_times_the_true_log_shares_have_the_temperature_k(time
     assert fit_temperature(*known_shares(times)) == pytest.approx(times, rel=1e-5)
 
 
+@pytest.mark.parametrize("size", [1e-6, 1e6])
+def test_the_temperature_goes_with_the_size_of_the_logits(size: float) -> None:
+    logits, labels = noisy()
+    wanted = size * fit_temperature(logits, labels)
+    assert fit_temperature((size * logits).astype(np.float32), labels) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_logits_that_are_all_equal_have_no_temperature() -> None:
+    with pytest.raises(ImgclfError, match="no better than guessing"):
+        fit_temperature(np.ones((6, 2), np.float32), np.arange(6) % 2)
+
+
 def test_two_classes_and_log_odds_too() -> None:
     odds = np.log(np.array([0.9 / 0.1, 0.6 / 0.4]))
     logits = np.repeat(np.stack([np.zeros(2), 2.5 * odds], axis=1), 10, axis=0).astype(np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from imgclf.errors import ImgclfError
 from imgclf.evaluation import metrics
 
-LARGEST = 1000.0  # a temperature beyond it, or below its inverse, is no minimum but the end of the search
+SMALLEST, LARGEST = 1e-6, 1e3  # temperatures that are tried, in units of the logits' own spread
 
 
 class NoTemperature(ImgclfError):
@@ -27,26 +27,32 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     no temperature is best: of images that are all answered rightly (0 would be), or on which the logits say nothing
     (infinity would be); WorkFailed where logits are not finite.
     """
-    from scipy.optimize import minimize_scalar
-
     if metrics.accuracy(logits, labels) == 1:
         raise NoTemperature(
             f"calibration: no temperature can be fitted where every answer is right, as for all {len(labels)} images",
             hint="Set aside more validation images (dataset.validation_size).",
         )
-    found = minimize_scalar(
-        lambda log_temperature: metrics.cross_entropy(scaled(logits, exp(log_temperature)), labels),
-        bounds=(-log(LARGEST), log(LARGEST)),
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    temperature = exp(float(found.x))
-    if temperature > LARGEST / 2:
+    values = logits.astype(np.float64)
+    spread = float(np.sqrt(np.mean(np.square(values - values.mean(axis=1, keepdims=True)))))
+    relative = _best(values / spread, labels) if spread else LARGEST
+    if relative > LARGEST / 2:
         raise NoTemperature(
             f"calibration: no temperature can be fitted: on {len(labels)} images the outputs are no better than "
             "guessing, at whatever temperature"
         )
-    return temperature
+    return spread * relative
+
+
+def _best(logits: NDArray[np.float64], labels: NDArray[np.integer]) -> float:
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda log_temperature: metrics.cross_entropy(scaled(logits, exp(log_temperature)), labels),
+        bounds=(log(SMALLEST), log(LARGEST)),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return exp(float(found.x))
 
 
 def scaled(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:

@@ -101,7 +101,7 @@ def diagnose(
 ) -> Diagnosis:
     """What the rows of a run (epoch, loss, accuracy, validation_loss, validation_accuracy) say about its fit.
 
-    ``chance`` is the accuracy of guessing, 0 to 1 (see ``chance_of``). A value of None or NaN was not measured in that row.
+    ``chance`` is the accuracy of guessing, 0 to 1 (see ``chance_of``). What was not measured in a row is None or NaN.
     ``stopped_early``: early stopping ended the run.
     """
     validated = [row for row in history if _is_measured(row, "validation_accuracy")]

@@ -29,7 +29,8 @@ class ChunkResult:
     """What a call did.
 
     ``steps`` were gone through before the end or the step that was not ``finite``; ``updates`` of them changed the
-    weights (all, but where float16's loss scale left one out). ``loss`` and ``accuracy`` are means over the updates, NaN of none.
+    weights (all, but where float16's loss scale left one out). ``loss`` and ``accuracy`` are means over the updates,
+    NaN where there was none.
     """
 
     steps: int
