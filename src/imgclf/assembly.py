@@ -10,7 +10,13 @@ import numpy as np
 from imgclf.datasets.base import Split, Splits
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.errors import ImgclfError
-from imgclf.experiment.agreement import class_problems, schedule_problems, shape_problems, validation_problems
+from imgclf.experiment.agreement import (
+    class_problems,
+    schedule_problems,
+    shape_problems,
+    too_small,
+    validation_problems,
+)
 from imgclf.experiment.load import LoadedExperiment
 from imgclf.experiment.schema import Experiment
 from imgclf.images.fit import ImageFit
@@ -64,6 +70,8 @@ def check_network(loaded: LoadedExperiment, data_dir: str | Path | None) -> Path
 def layer_problems(experiment: Experiment) -> list[Misfit]:
     """Names of layers that the network does not have, as far as the images' shape is known without reading any.
 
+    Of images that are too small for the network, that is all there is to say.
+
     To know its layers the network is built, where the experiment names one: 0.1 s for VGG16, 1 s for DenseNet121.
     """
     stages = [(number, stage.trainable) for number, stage in enumerate(experiment.stages())]
@@ -71,6 +79,8 @@ def layer_problems(experiment: Experiment) -> list[Misfit]:
     model, shape, misfits = experiment.model, experiment.shape_without_data(), []
     if shape is None or not (named or model.cut_layer()):
         return []
+    if message := too_small(model, shape):
+        return [Misfit(("model",), f"{message}; set preprocessing.size")]
     with zeros_for_random():
         if message := model.cut_problem(shape):
             misfits.append(Misfit(("model", "cut"), message))

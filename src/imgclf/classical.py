@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.evaluation.calibration import NoTemperature, fit_temperature
 from imgclf.evaluation.metrics import accuracy, cross_entropy
 from imgclf.experiment.load import experiment_text
@@ -20,6 +20,7 @@ from imgclf.runs.files import write_whole
 from imgclf.runs.folder import RunFolder
 from imgclf.training.precision import computing_in
 from imgclf.training.progress import Outcome
+from imgclf.training.settings import Precision
 from imgclf.training.task import AS_STORED, Images, Stored, Task
 
 
@@ -36,6 +37,7 @@ def fit_classical(
     labels = seen.train.labels[:, 0]
     _check_classes(labels, int(task.head.output_shape[-1]))
     features = seen.train.pixels.take(np.arange(len(labels)))
+    _check_features(features, task.settings.precision)
     fitted = head.fit(features, labels, task.class_weights[0][0], name, experiment.seed)
     recorder.say(fitted.note)
     task = _with_head(task, fitted.head, fitted.weights, target)
@@ -55,6 +57,17 @@ def _check_classes(labels: NDArray[np.int32], classes: int) -> None:
             f"model.head: must find training images of each of the {classes} classes; {empty} have none",
             hint="leave these classes out of the data, or take the head softmax",
         )
+
+
+def _check_features(features: NDArray[np.float32], precision: Precision) -> None:
+    broken = int(np.sum(~np.isfinite(features).all(axis=1)))
+    if broken:
+        raise WorkFailed(
+            f"model.head: the body's features of {broken:,} of {len(features):,} training images are not finite",
+            hint="take training.precision float32 or bfloat16" if precision == "float16" else None,
+        )
+    if not np.ptp(features, axis=0).any():
+        raise WorkFailed(f"model.head: the body gives all {len(features):,} training images the same features")
 
 
 def _features(task: Task) -> Stored:

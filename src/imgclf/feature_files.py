@@ -7,10 +7,14 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgclf.places import features_folder
 from imgclf.settings import ImageShape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LEFT_SECONDS = 3600
 
@@ -59,6 +63,19 @@ def described_in(file: Path) -> Path:
     return file.with_suffix(".json")
 
 
+def open_features(file: Path) -> NDArray[np.float32]:
+    """The features in a file, float32 (images, numbers), mapped. Raises ValueError where it holds anything else."""
+    import numpy as np
+
+    try:
+        found = np.lib.format.open_memmap(file, mode="r")
+    except Exception as error:  # numpy has Python parse the header: a damaged one raises a dozen types
+        raise ValueError(f"damaged: {error}") from error
+    if found.dtype != np.float32 or found.ndim != 2:
+        raise ValueError("damaged: no features")
+    return found
+
+
 def list_features() -> list[FeatureFile]:
     """The stored features of this machine's cache, the oldest first."""
     files = (file for file in features_folder().glob("*.npy") if not file.name.startswith("."))
@@ -80,13 +97,11 @@ def _is_left(file: Path) -> bool:
 
 
 def _described(file: Path) -> FeatureFile:
-    import numpy as np
-
     status = file.stat()
     made = datetime.fromtimestamp(status.st_mtime).astimezone().isoformat(timespec="seconds")
     try:
-        images, numbers = np.load(file, mmap_mode="r", allow_pickle=False).shape
-    except (OSError, ValueError):  # listed as it is, so that it can be cleared; a run that needs it says what is wrong
+        images, numbers = open_features(file).shape
+    except ValueError:  # listed as it is, so that it can be cleared; a run that needs it says what is wrong
         images, numbers = 0, 0
     return FeatureFile(file, images, numbers, status.st_size, made, *_told(described_in(file)))
 

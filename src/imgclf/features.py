@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from imgclf.datasets.base import SelectedPixels, Split, Splits
 from imgclf.datasets.pixels.shaped import shaped
 from imgclf.datasets.split import fingerprint
+from imgclf.errors import WorkFailed
 from imgclf.experiment.schema import Experiment
-from imgclf.feature_files import described_in
+from imgclf.feature_files import described_in, open_features
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward, Takes
 from imgclf.models.application import Application
@@ -137,7 +138,7 @@ class _Store:
     screen: Screen
 
     def stored(self, splits: Splits) -> Stored | None:
-        """The features of the training and validation images; None where the disk has no room.
+        """The features of the training and validation images; None where the disk does not take them.
 
         Splits that are drawn from the same images are stored as one, so that another seed's draw finds them too.
         """
@@ -153,7 +154,7 @@ class _Store:
         return None if found is None else Stored(_rows(found, rows), _rows(found, validation_rows))
 
     def _images(self, split: Split) -> Images | None:
-        """A split's features with its labels, taken from the folder or put there; None where the disk has no room."""
+        """A split's features with its labels, taken from the folder or put there; None where it does not take them."""
         key = hashlib.sha256(f"{fingerprint(split)} {self.body.digest}".encode()).hexdigest()[:32]
         file, shape = self.folder / f"{key}.npy", (len(split), self.body.numbers)
         if (kept := self._kept(file, shape)) is not None:
@@ -162,31 +163,39 @@ class _Store:
         if not self._has_room(4 * shape[0] * shape[1]):
             return None
         started = time.monotonic()
-        write_features(file, shape, self._parts(shaped(split.pixels, self.fitting)))
-        write_json(described_in(file), {"dataset": self.dataset, **self.body.described})
+        try:
+            write_features(file, shape, self._parts(shaped(split.pixels, self.fitting)))
+            write_json(described_in(file), {"dataset": self.dataset, **self.body.described})
+        except WorkFailed as refused:
+            self.recorder.say(f"features are not stored: {refused}")
+            return None
         seconds = time.monotonic() - started
         self.recorder.say(
             f"features of {len(split):,} images computed in {seconds:.1f} s ({len(split) / seconds:,.0f} images a "
             f"second), kept in {file}"
         )
-        return Images(MappedFeatures(np.load(file, mmap_mode="r", allow_pickle=False)), split.labels)
+        return Images(MappedFeatures(open_features(file)), split.labels)
 
     def _kept(self, file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
         if not file.exists():
             return None
         try:
-            found = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            self.recorder.say(f"{file}: damaged, computed anew: {error}")
+            found = open_features(file)
+        except ValueError as error:
+            self.recorder.say(f"{file}: computed anew: {error}")
             return None
-        if found.dtype == np.float32 and found.shape == shape:
-            return found  # type: ignore[no-any-return]  # a memory map is an array
-        self.recorder.say(f"{file}: computed anew: must hold float32 {shape}; found {found.dtype} {found.shape}")
+        if found.shape == shape:
+            return found
+        self.recorder.say(f"{file}: computed anew: must hold features {shape}; found {found.shape}")
         return None
 
     def _has_room(self, size: int) -> bool:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.folder).free
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            self.recorder.say(f"features are not stored: {self.folder}: cannot be written: {error.strerror or error}")
+            return False
         if size + SPARE_BYTES <= free:
             return True
         self.recorder.say(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from imgclf.datasets.cache.images import cached_images
 from imgclf.datasets.folders.file_tree import folder_tree
+from imgclf.feature_files import open_features
 from imgclf.images.fit import ImageFit
 
 Imgclf = Callable[..., Any]
@@ -129,3 +130,23 @@ def test_stored_features_are_listed_and_cleared_with_the_decoded_images(
     cleared = json.loads(imgclf("data", "cache", "clear", "--json").out)
     assert (cleared["removed"], cleared["freed_bytes"]) == (1, listed["size_bytes"])
     assert not list((tmp_path / "cache" / "features").iterdir())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04 no archive", b"\x93NUMPY\x01\x00\x10\x00{'descr': (((((", b"\x93NUMPY", b"cut"],
+    ids=repr,
+)
+def test_damaged_features_are_listed_and_cleared_too(
+    content: bytes, imgclf: Imgclf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "cache"))
+    file = tmp_path / "cache" / "features" / "abc.npy"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged: "):
+        open_features(file)
+    (listed,) = json.loads(imgclf("data", "cache", "list", "--json").out)
+    assert (listed["images"], listed["features"], listed["size_bytes"]) == (0, 0, len(content))
+    assert json.loads(imgclf("data", "cache", "clear", "--json").out)["removed"] == 1
+    assert not file.exists()

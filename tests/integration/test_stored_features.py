@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import imgclf
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, WorkFailed
 
 # Slow: real runs, a few seconds each.
 pytestmark = pytest.mark.slow
@@ -93,11 +93,49 @@ def test_training_on_features_is_training_behind_the_body_and_the_report_is_the_
 def test_a_damaged_store_is_said_and_made_anew(runs: Path, tmp_path: Path) -> None:
     first, _ = train("lenet_digits", runs, *HEAD)
     (file,) = (tmp_path / "cache" / "features").glob("*.npy")
-    file.write_bytes(file.read_bytes()[:1000])
+    file.write_bytes(b"")
     second, told = train("lenet_digits", runs, *HEAD)
     assert told.about("computed anew")
     assert told.about("images computed")
     assert rows(first.run) == rows(second.run)
+
+
+def test_a_folder_that_can_not_be_made_is_said_and_the_run_goes_on_without_a_store(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = train("lenet_digits", runs, *HEAD)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("IMGCLF_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    second, told = train("lenet_digits", runs, *HEAD)
+    (line,) = told.about("features are not stored")
+    assert str(tmp_path / "file" / "cache") in line
+    assert not told.about("images computed")
+    assert float(rows(second.run)[-1]["loss"]) == pytest.approx(float(rows(first.run)[-1]["loss"]), rel=1e-4)
+
+
+def test_a_refusal_to_write_the_features_is_said_and_the_run_goes_on_without_a_store(
+    runs: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "fitted.yaml"
+    config.write_text(SVM.format(validation=0.1, head="{name: svm, kernel: linear}"))
+    train(config, runs)
+    (file,) = (tmp_path / "cache" / "features").glob("*.npy")
+    file.unlink()
+    (file / "in the way").mkdir(parents=True)
+    result, told = train(config, runs)
+    assert told.about("features are not stored")
+    assert result.report["accuracy"] > 0.8
+
+
+def test_features_that_are_not_finite_or_say_nothing_are_no_fault_of_the_program(runs: Path, tmp_path: Path) -> None:
+    config = tmp_path / "fitted.yaml"
+    config.write_text(SVM.format(validation=0.1, head="svm") + "preprocessing: {scaling: none}\n")
+    large = "model.kernel_initializer={name: constant, value: 1000}"
+    with pytest.raises(WorkFailed, match=r"features of .* training images are not finite") as refused:
+        train(config, runs, large, "training.precision=float16")
+    assert refused.value.hint == "take training.precision float32 or bfloat16"
+    with pytest.raises(WorkFailed, match="gives all 1,294 training images the same features"):
+        train(config, runs, "model.kernel_initializer=zeros")
 
 
 @pytest.mark.parametrize("head", ["svm", "{name: svm, kernel: linear}", "logistic_regression"])
