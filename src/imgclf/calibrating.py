@@ -91,7 +91,11 @@ def _fitted(trained: Trained, splits: Splits, screen: Screen) -> Calibration:
 def _write(calibration: Calibration, trained: Trained, screen: Screen) -> None:
     assert trained.source.run is not None
     path = trained.source.run.calibration
-    before = read_calibration(path, tuple(target.name for target in trained.targets))
+    try:
+        before = read_calibration(path, tuple(target.name for target in trained.targets))
+    except ImgclfError as error:
+        screen.say(f"{error}: replaced")
+        before = None
     if before is not None and before.weights_sha256 != calibration.weights_sha256:
         screen.say(f"calibration.json, which was of other weights ({before.weights}), is replaced")
     calibration.write(path)

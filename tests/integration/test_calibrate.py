@@ -162,3 +162,13 @@ def test_a_file_that_is_no_calibration_is_refused(
     answer = imgclf("evaluate", run)
     assert answer.status == 2
     assert f"{run / 'calibration.json'}: {found}" in answer.err
+    assert "hint: `imgclf evaluate RUN --calibrate` writes it anew" in answer.err
+
+
+def test_what_the_hint_says_replaces_a_file_that_is_no_calibration(imgclf: Imgclf, run: Path) -> None:
+    (run / "calibration.json").write_text('{"temperature": 1}')
+    answer = imgclf("evaluate", run, "--calibrate")
+    assert answer.status == 0, answer.err
+    assert "calibration.json: must hold weights, weights_sha256" in answer.err
+    assert "got temperature: replaced" in answer.err
+    assert read(run / "calibration.json")["targets"]["label"]["temperature"] > 0

@@ -12,6 +12,8 @@ from imgclf.errors import ImgclfError
 from imgclf.runs.files import sha256_of, write_json
 from imgclf.runs.folder import read_json
 
+ANEW = "`imgclf evaluate RUN --calibrate` writes it anew"
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -47,9 +49,12 @@ def read_calibration(path: Path, targets: tuple[str, ...]) -> Calibration | None
     """
     if not path.is_file():
         return None
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except ImgclfError as error:
+        raise ImgclfError(str(error), hint=ANEW) from error
     if message := _problem(content, targets):
-        raise ImgclfError(f"{path}: {message}", hint="`imgclf evaluate RUN --calibrate` writes it anew")
+        raise ImgclfError(f"{path}: {message}", hint=ANEW)
     return Calibration(**content)
 
 
