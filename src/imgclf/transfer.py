@@ -22,6 +22,7 @@ from imgclf.runs.folder import RunFolder
 from imgclf.runs.hdf5 import settle_normalization
 from imgclf.runs.weights import load_weights
 from imgclf.settings import ImageShape, Misfit
+from imgclf.texts import shape_text
 from imgclf.trained import Source, find_source, recorded_targets
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def with_earlier_network(loaded: LoadedExperiment, runs_dir: Path) -> tuple[Load
 def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
     """Fill the body of ``model`` with the weights of the same layers of the earlier run.
 
-    Raises ImgclfError where that run saw grey images and these are coloured, or the reverse, and where a layer's
-    weights don't fit, as those of dense layers on images of another size.
+    Raises ImgclfError where that run saw grey images and these are coloured, or the reverse, where its whitening is
+    that of another size, and where a layer's weights don't fit, as those of dense layers on images of another size.
     """
     record = source.record
     height, width, channels = record["data"]["image_shape"]
@@ -66,6 +67,13 @@ def load_earlier_weights(model: keras.Model, source: Source) -> Pretrained:
         raise ImgclfError(
             f"{source.weights}: that run saw {kinds[shape[-1]]} images; these are {kinds[model.input_shape[-1]]}",
             hint=f"set preprocessing.channels: {shape[-1]}",
+        )
+    own, fitted = tuple(model.input_shape[1:]), source.experiment.preprocessing
+    if fitted.arrays(own) != fitted.arrays(shape):
+        raise ImgclfError(
+            f"{source.weights}: that run's whitening was fitted on images of {shape_text(shape)}; these are "
+            f"{shape_text(own)}",
+            hint=f"set preprocessing.size: {list(shape[:2])}",
         )
     with zeros_for_random():
         earlier = build_model(source.experiment.model, shape, classes)

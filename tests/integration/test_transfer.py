@@ -118,6 +118,15 @@ def test_what_does_not_fit_the_earlier_run_is_refused(
     assert not (tmp_path / "runs").exists()
 
 
+def test_whitening_of_images_of_another_size_is_refused_with_the_size_that_fits(tmp_path: Path) -> None:
+    whitened = [*QUIET, "preprocessing.whitening=zca", "model.filters=[4]", "training.epochs=1"]
+    earlier = imgclf.train("lenet_digits", overrides=whitened, runs_dir=tmp_path / "earlier").run.path
+    with pytest.raises(ImgclfError, match="whitening was fitted on images of 8x8x1; these are 12x12x1") as refused:
+        train(tmp_path, earlier, "conv_1", ["preprocessing.whitening=zca", "preprocessing.size=12"])
+    assert refused.value.hint == "set preprocessing.size: [8, 8]"
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("channels", [None, 1])
 def test_a_run_on_grey_images_is_carried_to_coloured_ones_made_grey(
     channels: int | None, earlier: Path, tmp_path: Path

@@ -71,5 +71,16 @@ def test_evaluate_draws_it_anew_for_the_split_that_it_evaluates(imgclf: Imgclf, 
     assert (run / "plots" / "transformed-validation.png").read_bytes() != before
 
 
+@pytest.mark.slow  # trains two runs more
+@pytest.mark.parametrize(("cut", "is_drawn"), [("conv_1_1", True), ("transform", False)])
+def test_a_run_on_its_network_has_the_picture_where_it_is_cut_above_the_sampler(
+    cut: str, is_drawn: bool, run: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "transfer.yaml"
+    config.write_text(f"dataset: digits\nmodel: {{name: transfer, run: {run}, cut: {cut}}}\ntraining: {{epochs: 1}}\n")
+    result = imgclf.train(config, runs_dir=tmp_path / "runs")
+    assert (result.run.plots / "transformed.png").exists() == is_drawn
+
+
 def test_a_model_without_an_image_layer_has_no_such_picture(trained_run: TrainingResult) -> None:
     assert not list(trained_run.run.plots.glob("transformed*"))

@@ -29,7 +29,7 @@ class Forward:
 
     ``preprocess`` makes of pixels what the model sees: float32, same shape. ``test_time_augmentation`` "flip" averages
     the logits of each image and of its horizontal mirror image, at twice the time. ``image_layer`` names the layer
-    whose output :meth:`image_output` gives.
+    whose output :meth:`image_output` gives; one that the model lacks is none.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Forward:
             both = zip(plain(images), plain(tf.reverse(images, axis=[2])), strict=True)
             return [(one + mirrored) / 2 for one, mirrored in both]
 
-        cut = _cut(model, image_layer) if image_layer else None
+        cut = _cut(model, image_layer)
         self.batch_images = _batch_images(model)
         self._to_image_layer = cut and tf.function(lambda images: cut(preprocess(images), training=False))
         self._call = tf.function(averaged if test_time_augmentation else plain, reduce_retracing=True)
@@ -87,10 +87,12 @@ class Forward:
         return found
 
 
-def _cut(model: keras.Model, layer: str) -> keras.Model:
-    """The model up to a layer."""
+def _cut(model: keras.Model, layer: str | None) -> keras.Model | None:
+    """The model up to a layer; None where it has no such layer, as one that was cut below."""
     import keras
 
+    if layer not in [one.name for one in model.layers]:
+        return None
     (images,) = model.inputs
     return keras.Model(images, model.get_layer(layer).output)
 

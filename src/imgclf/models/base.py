@@ -60,7 +60,10 @@ class ModelSettings(Settings):
         """Called with the model after its published weights were loaded."""
 
     def image_layer(self) -> str | None:
-        """Name of a layer whose output is an image worth showing beside its input; None where there is none."""
+        """Name of a layer whose output is an image worth showing beside its input; None where there is none.
+
+        A network that is cut may lack it.
+        """
         return None
 
     @abstractmethod

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from imgclf.settings import Count, Positive, Settings
+from imgclf.settings import Count, Misfit, Positive, Settings
 
 if TYPE_CHECKING:
     import keras
@@ -111,6 +111,13 @@ class SvmHead(ClassicalHead):
     support_vectors: Count | None = Field(
         None, description="Of rbf: how many vectors the network holds. null: known when it is fitted, and then written."
     )
+
+    @model_validator(mode="after")
+    def _linear_has_no_functions(self) -> SvmHead:
+        for key, value in (("gamma", self.gamma), ("support_vectors", self.support_vectors)):
+            if self.kernel == "linear" and value != type(self).model_fields[key].default:
+                raise Misfit((key,), "has no effect with the kernel linear; leave it out, or take rbf", (("kernel",),))
+        return self
 
     def size_note(self) -> str | None:
         if self.kernel == "linear" or self.support_vectors is not None:

@@ -42,6 +42,9 @@ class Transfer(ModelSettings):
     def image_problem(self, image_shape: ImageShape) -> str | None:
         return self.body.image_problem(image_shape) if self.body else None
 
+    def image_layer(self) -> str | None:
+        return self.body.image_layer() if self.body else None
+
     def starts_trained(self) -> bool:
         return True
 
