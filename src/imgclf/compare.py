@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from imgclf.evaluation.metrics import PairedTest
 
+OTHER_IMAGES = "the runs were tested on different images"
+
 
 @dataclass(frozen=True)
 class Side:
@@ -92,10 +94,13 @@ def _paired_answers(
             return f"{run.name} has no {missing[0]}; `imgclf evaluate {run.path}` writes it", {}
     if data[0].get("fingerprint") != data[1].get("fingerprint"):
         return "the runs were trained on different data", {}
+    tested = {one["test_fingerprint"] for one in data if "test_fingerprint" in one}
+    if len(tested) > 1:
+        return OTHER_IMAGES, {}
     answers, others = _read_answers(first), _read_answers(second)
     same_labels = all(answers[name][0] == others[name][0] for name in answers.keys() & others.keys())
     if data[0].get("targets") != data[1].get("targets") or not same_labels:
-        return "the runs were tested on different images", {}
+        return OTHER_IMAGES, {}
     import numpy as np
 
     return None, {name: (np.array(answers[name][1]), np.array(others[name][1])) for name in answers}

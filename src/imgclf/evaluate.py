@@ -14,6 +14,7 @@ from imgclf.calibrating import check_calibrated
 from imgclf.datasets.base import Split, Splits, Target
 from imgclf.datasets.pixels.rounded import rounded
 from imgclf.datasets.pixels.shaped import shaped
+from imgclf.datasets.split import fingerprint_of_test
 from imgclf.errors import ImgclfError
 from imgclf.evaluation.calibration import scaled
 from imgclf.evaluation.metrics import calibration_bins, probabilities
@@ -31,6 +32,7 @@ from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.loading import loading_once, say_left_out, say_undrawable
 from imgclf.places import runs_folder
+from imgclf.runs.folder import RunFolder
 from imgclf.screen import Screen, Silent
 from imgclf.texts import few
 from imgclf.trained import Source, find_source, open_trained, recorded_targets
@@ -39,6 +41,7 @@ from imgclf.training.devices import DeviceChoice
 SplitName = Literal["test", "validation", "train"]
 NO_TEMPERATURES: Mapping[str, float] = MappingProxyType({})
 OTHER_DATA = "the training images are not those that this run was trained on; the evaluated images may differ too"
+OTHER_TEST = "the test images are not those that this run was tested on"
 
 
 def evaluate(
@@ -72,18 +75,24 @@ def evaluate(
     splits = load_data()
     say_left_out(splits, screen)
     is_same = _is_same_data(source, splits)
-    if not is_same:
-        screen.say(f"warning: {OTHER_DATA}")
+    warning = None if is_same else OTHER_DATA
+    if warning:
+        screen.say(f"warning: {warning}")
     if calibrate:
         trained = fit_temperatures(trained, splits, is_same, screen)
     evaluation = evaluate_split(trained.forward, splits, split, trained.fit, settings, trained.temperatures)
-    evaluation.report.update({"weights": source.weights.name} | ({} if is_same else {"warning": OTHER_DATA}))
+    if not warning and not _is_same_test(source, evaluation):
+        warning = OTHER_TEST
+        screen.say(f"warning: {warning}")
+    evaluation.report.update({"weights": source.weights.name} | ({"warning": warning} if warning else {}))
     if source.run is None:
         return evaluation.report
+    if not warning:
+        record_test(source.run, evaluation)
     if samples > len(evaluation.pixels):
         screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.pixels)} images")
     say_undrawable(splits.targets, screen.say)
-    variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("" if is_same else "-other-data")
+    variant = ("" if source.is_reported else f"-{_stem(source.weights)}") + ("-other-data" if warning else "")
     write_evaluation(source.run, evaluation, samples, variant)
     suffix = suffix_of(split, variant)
     screen.say(f"report{suffix}.json and pictures are in {source.run.path}")
@@ -138,7 +147,8 @@ def evaluate_split(
         report["test_time_augmentation"] = settings.test_time_augmentation
     pixels = shaped(images.pixels, fit)
     transformed = forward.image_output(pixels.take(random_sample(pixels)[:PAIRS]))
-    return Evaluation(report, rounded(pixels), evaluated, transformed)
+    digest = fingerprint_of_test(splits, images) if split == "test" else None
+    return Evaluation(report, rounded(pixels), evaluated, transformed, digest)
 
 
 def _answers(forward: Forward, images: Split, fit: ImageFit) -> list[Answers]:
@@ -194,6 +204,23 @@ def _is_same_data(source: Source, splits: Splits) -> bool:
     known = source.record["data"]
     _refuse_other_classes(source.experiment.dataset.name, recorded_targets(source.record), splits.targets)
     return bool(known["fingerprint"] == splits.fingerprint)
+
+
+def _is_same_test(source: Source, evaluation: Evaluation) -> bool:
+    """Whether test images are those that the run was tested on, as far as is known; other splits are no matter here."""
+    known = source.record["data"] if source.record else {}
+    if evaluation.fingerprint is None or not known:
+        return True
+    if "test_fingerprint" in known:
+        return bool(known["test_fingerprint"] == evaluation.fingerprint)
+    return bool(known["images"]["test"] == len(evaluation.pixels))
+
+
+def record_test(run: RunFolder, evaluation: Evaluation) -> None:
+    """Keep in run.json which test images the run was tested on, where that is what was evaluated."""
+    data = run.record()["data"]
+    if evaluation.fingerprint and "test_fingerprint" not in data:
+        run.update(data={**data, "test_fingerprint": evaluation.fingerprint})
 
 
 def _refuse_other_classes(dataset: str, known: Sequence[Target], found: Sequence[Target]) -> None:

@@ -44,13 +44,14 @@ class Evaluation:
     """A split's report of all targets (see REPORT_SCHEMA), its images, and what came of each target.
 
     ``transformed``, float32 (up to PAIRS, height, width, channels), is what the model's image layer, if it has one,
-    makes of the first images of the random sample.
+    makes of the first images of the random sample. ``fingerprint`` is that of the test split; None of the others.
     """
 
     report: dict[str, Any]
     pixels: Pixels
     targets: tuple[TargetEvaluation, ...]
     transformed: NDArray[np.float32] | None = None
+    fingerprint: str | None = None
 
 
 def write_evaluation(run: RunFolder, evaluation: Evaluation, samples: int = 0, variant: str = "") -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from imgclf.datasets.base import Splits
 from imgclf.datasets.pixels.rounded import rounded
 from imgclf.errors import WorkFailed
-from imgclf.evaluate import evaluate_split
+from imgclf.evaluate import evaluate_split, record_test
 from imgclf.evaluation.diagnosis import Diagnosis, chance_of, diagnose, of_a_fit_at_once
 from imgclf.evaluation_files import write_evaluation
 from imgclf.experiment.schema import Experiment
@@ -55,6 +55,7 @@ def finish_run(
     forward = Forward(task.model, task.preprocessing.apply, averaging, image_layer)
     evaluation = evaluate_split(forward, splits, "test", fitting, experiment.evaluation)
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
+    record_test(run, evaluation)
     write_evaluation(run, evaluation)
     diagnosis = diagnosis_of(outcome, splits)
     run.update(

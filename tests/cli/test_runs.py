@@ -183,6 +183,11 @@ def other_images(run: RunFolder) -> None:
     write_answers(run, 5, LABELS[::-1])
 
 
+def other_images_of_the_same_labels(run: RunFolder) -> None:
+    for one, digest in ((RunFolder(run.path.parent / "first"), "a"), (run, "b")):
+        one.update(data={**one.record()["data"], "test_fingerprint": digest * 64})
+
+
 def no_answers(run: RunFolder) -> None:
     (run.path / "answers.csv").unlink()
 
@@ -192,6 +197,7 @@ def no_answers(run: RunFolder) -> None:
     [
         (other_data, "no paired test: the runs were trained on different data"),
         (other_images, "no paired test: the runs were tested on different images"),
+        (other_images_of_the_same_labels, "no paired test: the runs were tested on different images"),
         (no_answers, "no paired test: second has no answers.csv; `imgclf evaluate"),
     ],
 )

@@ -116,6 +116,23 @@ def test_other_data_are_warned_of_and_leave_the_report_alone(imgclf: Imgclf, run
     assert report["warning"].startswith("the training images are not those")
 
 
+@pytest.mark.parametrize("known", ["fingerprint", "count"])
+def test_other_test_images_are_warned_of_and_leave_the_report_alone(known: str, imgclf: Imgclf, run: Path) -> None:
+    data = read(run / "run.json")["data"]
+    assert len(bytes.fromhex(data["test_fingerprint"])) == 32
+    if known == "fingerprint":
+        change_record(run, data=data | {"test_fingerprint": "0" * 64})
+    else:  # a run of before fingerprints were kept
+        del data["test_fingerprint"]
+        change_record(run, data=data | {"images": data["images"] | {"test": 1}})
+    before = files(run)
+    answer = imgclf("evaluate", run, "--json")
+    assert "warning: the test images are not those that this run was tested on" in answer.err
+    assert {name: content for name, content in files(run).items() if name in before} == before
+    assert read(run / "report-other-data.json")["warning"] == json.loads(answer.out)["warning"]
+    assert imgclf("evaluate", run, "--split", "validation").err.count("warning") == 0
+
+
 def test_a_run_of_a_gpu_and_of_more_threads_is_evaluated_here(imgclf: Imgclf, run: Path) -> None:
     experiment = (run / "experiment.yaml").read_text()
     here = read(run / "run.json")["devices"][0]

@@ -146,8 +146,8 @@ class Splits:
     """A loaded data set. The test split is read when ``load_test`` is called: once, after training.
 
     ``validation`` is None where ``validation_size`` is 0. ``fingerprint`` is the SHA-256 of the training and
-    validation images and labels as they stand in the files. ``notes`` are lines for the user: where the data was found.
-    ``quarantine`` holds the files of all splits that could not be read, and those without a label.
+    validation images and labels as they stand in the files; ``test_digest`` is that of the test split, where it is
+    known without reading its images. ``notes`` are lines for the user: where the data was found. ``quarantine`` holds the files of all splits that could not be read, and those without a label.
     """
 
     train: Split
@@ -158,6 +158,7 @@ class Splits:
     fingerprint: str
     notes: tuple[str, ...]
     quarantine: tuple[Quarantined, ...] = ()
+    test_digest: str | None = None
 
     def unreadable(self) -> tuple[Quarantined, ...]:
         """The files that could not be read."""

@@ -45,25 +45,27 @@ def build_splits(
     targets: tuple[Target, ...],
     notes: tuple[str, ...],
     digest: str | None = None,
+    test_digest: str | None = None,
     quarantine: tuple[Quarantined, ...] = (),
 ) -> Splits:
     """The loaded data set: validation set aside from ``whole`` by ``seed``, as ``settings`` ask for it.
 
     A ``validation`` that the data set brings with it is taken as it is, and ``whole`` is the training data alone.
-    Classes are kept in proportion by the first target. No image is copied. ``digest`` is the fingerprint of ``whole``
-    where it is known without reading all images. With ``limit_per_class`` the test split is read here, to count it.
+    Classes are kept in proportion by the first target. No image is copied. ``digest`` is the fingerprint of ``whole``,
+    ``test_digest`` that of the test split, where they are known without reading all images. With ``limit_per_class``
+    the test split is read here, to count it.
     """
     limit = settings.limit_per_class
     if limit is not None:
         whole, test = limited(whole, limit), limited(load_test(), limit)
         validation = limited(validation, limit) if validation else None
-        load_test, test_images, digest = lambda: test, len(test), None
+        load_test, test_images, digest, test_digest = lambda: test, len(test), None, None
     digest = digest or fingerprint(whole, *([validation] if validation else []))
     train = whole
     if settings.validation_size and validation is None:
         for_training, for_validation = stratified_split(whole.labels[:, 0], settings.validation_size, seed)
         train, validation = select(whole, for_training), select(whole, for_validation)
-    return Splits(train, validation, load_test, test_images, targets, digest, notes, quarantine)
+    return Splits(train, validation, load_test, test_images, targets, digest, notes, quarantine, test_digest)
 
 
 def limited(split: Split, limit: int) -> Split:
@@ -95,6 +97,11 @@ def fingerprint(*splits: Split) -> str:
             digest.update(np.ascontiguousarray(images).data)
         digest.update(labels.data)
     return digest.hexdigest()
+
+
+def fingerprint_of_test(splits: Splits, test: Split) -> str:
+    """The fingerprint of the test split, whose images are read for it only where no file tells it."""
+    return splits.test_digest or fingerprint(test)
 
 
 def _drawn(

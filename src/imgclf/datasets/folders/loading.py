@@ -60,6 +60,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
         targets=targets,
         notes=(f"image_folder from {root}: {layout.title}", *notes, *layout.notes, decoded.note),
         digest=decoded.fingerprint([parts.train, *([parts.validation] if parts.validation else [])]),
+        test_digest=decoded.fingerprint([parts.test]),
         quarantine=quarantine,
     )
 
