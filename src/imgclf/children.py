@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import imgclf
 from imgclf.errors import ImgclfError
 from imgclf.runs.groups import Group
 from imgclf.screen import Screen
@@ -34,6 +35,13 @@ class Options:
 
 DEFAULTS = Options()
 
+# As `python -m imgclf`, but without the present folder among the places of modules: what lies there is the user's.
+_START = (
+    "import sys; place = sys.argv[1]; sys.argv[:2] = ['imgclf']; "
+    "sys.path = [one for one in sys.path if one] + [place]; "
+    "from imgclf.cli import main; main()"
+)
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -54,7 +62,7 @@ def run_imgclf(arguments: Sequence[str], say: Callable[[str], None]) -> Ended:
 
     It runs in a session of its own, so that Ctrl-C reaches this process alone, which ends it and then itself.
     """
-    command = [sys.executable, "-m", "imgclf", *arguments]
+    command = [sys.executable, "-c", _START, str(Path(imgclf.__file__).parents[1]), *arguments]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # whatever the user's language: we read both streams
     errors: list[str] = []
     with (

@@ -110,14 +110,16 @@ def _probe() -> tuple[Finding, Finding]:
     """Whether TensorFlow starts and computes, and which instructions of the processor its kernels use."""
     command = [sys.executable, "-c", PROBE.read_text(encoding="utf-8")]
     try:
-        ended = subprocess.run(
-            command,
-            capture_output=True,
-            env={**os.environ, "ONEDNN_VERBOSE": "1"},
-            text=True,
-            errors="replace",
-            timeout=PROBE_SECONDS,
-        )
+        with tempfile.TemporaryDirectory() as empty:  # Python would take modules from the user's folder
+            ended = subprocess.run(
+                command,
+                capture_output=True,
+                cwd=empty,
+                env={**os.environ, "ONEDNN_VERBOSE": "1"},
+                text=True,
+                errors="replace",
+                timeout=PROBE_SECONDS,
+            )
     except subprocess.TimeoutExpired:
         return _no_start(f"no end after {PROBE_SECONDS:g} s"), _instructions("")
     if ended.returncode:

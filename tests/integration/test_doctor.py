@@ -26,6 +26,8 @@ def test_a_machine_that_can_train_is_described_in_a_table(
     (tmp_path / "data" / "weights").mkdir()
     (tmp_path / "data" / "weights" / "vgg16_imagenet_notop.h5").touch()
     (tmp_path / "data" / "photos").mkdir()
+    (tmp_path / "random.py").write_text("raise SystemExit('a file of the user, which is no module')\n")
+    monkeypatch.chdir(tmp_path)
     answer = imgclf("doctor", "--data-dir", tmp_path / "data", "--runs-dir", tmp_path / "runs")
     assert answer.status == 0, answer.out + answer.err
     lines = {" ".join(line.split()[:2]): line for line in answer.out.splitlines() if line}
