@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from imgclf.evaluate import evaluate_split, record_test
 from imgclf.evaluation.diagnosis import Diagnosis, chance_of, diagnose, of_a_fit_at_once
 from imgclf.evaluation_files import write_evaluation
 from imgclf.experiment.schema import Experiment
+from imgclf.experiment.stage_keys import keys_to_change
 from imgclf.images.fit import ImageFit
 from imgclf.inference import Forward
 from imgclf.recording import Recorder
@@ -57,7 +59,7 @@ def finish_run(
     evaluation.report["weights"] = f"{recorder.reported}.weights.h5"
     record_test(run, evaluation)
     write_evaluation(run, evaluation)
-    diagnosis = diagnosis_of(outcome, splits)
+    diagnosis = diagnosis_of(outcome, splits, keys_to_change(experiment.training))
     run.update(
         ink=_ink(splits.train.pixels),
         reported_weights=recorder.reported,
@@ -70,12 +72,13 @@ def finish_run(
     return evaluation.report, diagnosis
 
 
-def diagnosis_of(outcome: Outcome, splits: Splits) -> Diagnosis:
-    """What the rows of a finished run say about its fit."""
+def diagnosis_of(outcome: Outcome, splits: Splits, keys: Mapping[str, str]) -> Diagnosis:
+    """What the rows of a finished run say about its fit; ``keys`` are those of the settings that advice names."""
     if outcome.history and outcome.history[0]["learning_rate"] is None:
         return of_a_fit_at_once(outcome.history[0])
     judged = splits.validation or splits.train
-    return diagnose(outcome.history, chance_of(judged.labels), len(judged), stopped_early=outcome.stopped_early)
+    chance, stopped_early = chance_of(judged.labels), outcome.stopped_early
+    return diagnose(outcome.history, chance, len(judged), stopped_early=stopped_early, keys=keys)
 
 
 def _features(task: Task, images: Images, splits: Splits) -> tuple[Any, dict[str, list[str]]]:

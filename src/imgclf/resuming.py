@@ -10,9 +10,10 @@ from typing import Any
 
 from imgclf.datasets.base import Splits
 from imgclf.errors import ImgclfError
-from imgclf.experiment.differences import ABSENT, Difference, forbidden_changes, is_longer, lasting_digest
+from imgclf.experiment.differences import ABSENT, Difference, forbidden_changes, is_longer, lasting_digest, length_key
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
+from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.transfer import Transfer
 from imgclf.opening import image_counts, write_resumption
 from imgclf.pretrained import Pretrained
@@ -57,7 +58,9 @@ def continued(run: RunFolder, asked: LoadedExperiment, device: DeviceChoice | No
         )
     record = run.record()
     if record.get("status") == "finished" and not is_longer(old, new):
-        raise ImgclfError(f"{run.path}: is finished", hint="--set training.epochs=N makes its last stage longer")
+        longer = f"--set {length_key(new)}=N, with N greater than before, makes its last stage longer"
+        is_fitted_at_once = isinstance(new.model.head, ClassicalHead)
+        raise ImgclfError(f"{run.path}: is finished", hint=None if is_fitted_at_once else longer)
     return replace(asked, experiment=new, name=str(record.get("name", asked.name)))
 
 

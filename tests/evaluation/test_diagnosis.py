@@ -42,6 +42,18 @@ IMPROVES = _history([0.3, 0.4, 0.5, 0.6, 0.7, 0.8], [0.3, 0.4, 0.5, 0.6, 0.7, 0.
 UNVALIDATED = [{"epoch": 1, "loss": 0.4, "accuracy": 0.875, "validation_loss": None, "validation_accuracy": None}]
 
 
+def test_advice_names_the_keys_of_the_run() -> None:
+    keys = {"length": "a.steps", "learning_rate": "b.learning_rate", "early_stopping": "c.early_stopping"}
+    advice = [
+        text
+        for history in (FITS, OVERFITS_BY_GAP, UNDERFITS, IMPROVES, FITS[:4], UNVALIDATED)
+        for text in diagnose(history, chance=0.1, validation_images=100_000, keys=keys).advice
+    ]
+    told = " ".join(advice)
+    assert all(key in told for key in keys.values())
+    assert "training." not in told
+
+
 @pytest.mark.parametrize(
     ("history", "kind"),
     [

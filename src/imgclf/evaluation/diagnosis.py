@@ -24,6 +24,7 @@ so it lags: a gap below zero is normal, and is no sign of anything.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,25 +49,32 @@ SKILL_OF_NOTHING = 0.05
 _ADVICE: dict[Kind, tuple[str, ...]] = {
     "no validation": ("Set dataset.validation_size (for example 0.1), so that the run is judged on unseen images.",),
     "too short to tell": (
-        f"Train for at least {FEWEST_ROWS} epochs (training.epochs), or validate more often within them.",
+        f"Train for at least {FEWEST_ROWS} epochs ({{length}}), or validate more often within them.",
     ),
     "still improving": (
-        "Train longer: raise training.epochs.",
-        "With training.early_stopping (restore_best_weights: true), a generous number of epochs costs no accuracy.",
+        "Train longer: raise {length}.",
+        "With {early_stopping} (restore_best_weights: true), a generous number of epochs costs no accuracy.",
     ),
     "overfits": (
         "Add images by augmentation, or use more training data.",
         "Regularise: raise the model's dropout (its keys: `imgclf models show`), or make the model smaller.",
-        "Stop at the best epoch: training.early_stopping with restore_best_weights: true.",
+        "Stop at the best epoch: {early_stopping} with restore_best_weights: true.",
     ),
     "underfits": (
         "Use a larger model, or one of another family (`imgclf models list`).",
-        "Try another training.optimizer.learning_rate: three times as large, and a third.",
+        "Try another {learning_rate}: three times as large, and a third.",
         "Lower the model's dropout and take out augmentation until the training accuracy rises.",
     ),
     "fits": (
-        "Nothing stands out. For more accuracy, try a larger model together with augmentation and training.epochs.",
+        "Nothing stands out. For more accuracy, try a larger model together with augmentation and a higher {length}.",
     ),
+}
+
+# What advice calls the settings of a run; in one of several stages they have other keys.
+KEYS: Mapping[str, str] = {
+    "length": "training.epochs",
+    "learning_rate": "training.optimizer.learning_rate",
+    "early_stopping": "training.early_stopping",
 }
 
 
@@ -97,22 +105,27 @@ class _Late:
 
 
 def diagnose(
-    history: list[dict[str, Any]], chance: float, validation_images: int, *, stopped_early: bool = False
+    history: list[dict[str, Any]],
+    chance: float,
+    validation_images: int,
+    *,
+    stopped_early: bool = False,
+    keys: Mapping[str, str] = KEYS,
 ) -> Diagnosis:
     """What the rows of a run (epoch, loss, accuracy, validation_loss, validation_accuracy) say about its fit.
 
     ``chance`` is the accuracy of guessing, 0 to 1 (see ``chance_of``). What was not measured in a row is None or NaN.
-    ``stopped_early``: early stopping ended the run.
+    ``stopped_early``: early stopping ended the run. ``keys`` are those that advice is to name, as KEYS has them.
     """
     validated = [row for row in history if _is_measured(row, "validation_accuracy")]
     if not validated:
-        return Diagnosis("no validation", _training_seen(history), _ADVICE["no validation"])
+        return Diagnosis("no validation", _training_seen(history), _with_keys(_ADVICE["no validation"], keys))
     if len(validated) < FEWEST_ROWS:
         seen = f"Validation accuracy was measured {_times(len(validated))}, last {_last(validated)}."
-        return Diagnosis("too short to tell", (seen,), _ADVICE["too short to tell"])
+        return Diagnosis("too short to tell", (seen,), _with_keys(_ADVICE["too short to tell"], keys))
     late = _late(validated, chance, validation_images)
     kind = _kind(late, stopped_early)
-    return Diagnosis(kind, _seen(late, chance, validation_images), _advice(kind, late))
+    return Diagnosis(kind, _seen(late, chance, validation_images), _with_keys(_advice(kind, late), keys))
 
 
 def chance_of(labels: NDArray[np.integer]) -> float:
@@ -204,12 +217,16 @@ def _loss_seen(late: _Late) -> str:
 def _advice(kind: Kind, late: _Late) -> tuple[str, ...]:
     if kind == "underfits" and late.skill < SKILL_OF_NOTHING:
         return (
-            "The model learned next to nothing: try training.optimizer.learning_rate ten times smaller, then larger.",
+            "The model learned next to nothing: try {learning_rate} ten times smaller, then larger.",
             *_ADVICE[kind],
         )
     if kind == "still improving" and (late.gap or 0.0) >= LARGE_GAP:
         return (*_ADVICE[kind], "The gap to training accuracy is wide already: add augmentation or dropout.")
     return _ADVICE[kind]
+
+
+def _with_keys(advice: tuple[str, ...], keys: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(text.format(**keys) for text in advice)
 
 
 def _training_seen(history: list[dict[str, Any]]) -> tuple[str, ...]:

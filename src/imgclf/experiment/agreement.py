@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgclf.augmentation import AugmentationUnion
 from imgclf.augmentation.base import mixes
 from imgclf.datasets.base import Target
 from imgclf.experiment.problems import KeyPath
+from imgclf.experiment.stage_keys import keyed_stages
 from imgclf.models.base import ModelSettings
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.settings import ImageShape, Misfit
@@ -73,7 +73,7 @@ def class_problems(experiment: Experiment, targets: tuple[Target, ...]) -> list[
     problems = [Misfit(("model", "head"), message) for message in head_problems(experiment.model, counts)]
     problems += _once(
         Misfit(stage.path("class_weight"), message, others=stage.places("class_weight"))
-        for stage in _stages(experiment.training)
+        for stage in keyed_stages(experiment.training)
         for message in check_class_weight(stage.settings.class_weight, class_names)
     )
     judged = experiment.evaluation.problems(class_names)
@@ -86,7 +86,7 @@ def schedule_problems(experiment: Experiment, images: int | None = None) -> list
     ``images`` is the size of the training split. Without it, a length in steps tells no epochs and is not judged.
     """
     problems = []
-    for stage in _stages(experiment.training):
+    for stage in keyed_stages(experiment.training):
         schedule, epochs, steps = stage.settings.schedule, stage.settings.epochs, stage.settings.steps
         steps_per_epoch = (images or 0) // stage.settings.batch_size
         length = steps / steps_per_epoch if steps and steps_per_epoch else epochs
@@ -168,7 +168,7 @@ def _validation_problems(experiment: Experiment) -> list[Misfit]:
 def _users_of_validation(training: TrainingSettings) -> Iterator[Misfit]:
     size = ("dataset", "validation_size")
     message = "there is no validation split (dataset.validation_size: 0), so"
-    for stage in _stages(training):
+    for stage in keyed_stages(training):
         for key in ("early_stopping", "schedule"):
             part = getattr(stage.settings, key)
             if not isinstance(part, (EarlyStoppingSettings, ReduceOnPlateau)):
@@ -179,33 +179,6 @@ def _users_of_validation(training: TrainingSettings) -> Iterator[Misfit]:
     if training.tensorboard.projector:
         found = f"{message} there are no images to project"
         yield Misfit(("training", "tensorboard", "projector"), found, others=(size,))
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """A stage of the run, complete, and its position in ``training.stages``; None where `training` itself is it."""
-
-    settings: StageSettings
-    number: int | None
-    own: frozenset[str]  # keys that the stage itself has; the others come from `training`
-
-    def path(self, key: str, *below: str) -> KeyPath:
-        """Where the value of a key was written."""
-        return self.places(key, *below)[0 if self.number is None or key in self.own else 1]
-
-    def places(self, key: str, *below: str) -> tuple[KeyPath, ...]:
-        """Everything in the file that decides on the value of a key."""
-        plain: KeyPath = ("training", key, *below)
-        if self.number is None:
-            return plain, ("training", "stages")
-        return ("training", "stages", self.number, key, *below), plain
-
-
-def _stages(training: TrainingSettings) -> Iterator[_Stage]:
-    if not training.stages:
-        yield _Stage(training.resolved_stages()[0], None, frozenset())
-    for number, (written, settings) in enumerate(zip(training.stages, training.resolved_stages(), strict=False)):
-        yield _Stage(settings, number, frozenset(written.model_fields_set))
 
 
 def _once(problems: Iterable[Misfit]) -> list[Misfit]:

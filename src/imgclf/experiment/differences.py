@@ -68,6 +68,13 @@ def is_longer(old: Experiment, new: Experiment) -> bool:
     return any(one.key in lengths and _is_longer(one) for one in differences(settings_of(old), settings_of(new)))
 
 
+def length_key(experiment: Experiment) -> str:
+    """The key of the last stage's length, as it may be typed in any shell: ``training.stages.1.epochs``."""
+    stages = len(experiment.training.stages)
+    stage = f"training.stages.{stages - 1}" if stages else "training"
+    return f"{stage}.{'steps' if experiment.training.resolved_stages()[-1].steps else 'epochs'}"
+
+
 def _lengths(experiment: Experiment) -> set[str]:
     """The keys of the last stage's length."""
     stages = len(experiment.training.stages)
