@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -78,3 +81,28 @@ def test_weights_know_their_run(runs: Path, tmp_path: Path) -> None:
     assert owner is not None
     assert owner.path == weights.parent.parent
     assert run_of_weights(tmp_path / "best.weights.h5") is None
+
+
+def test_a_name_that_is_too_long_for_a_file_is_no_run(runs: Path) -> None:
+    with pytest.raises(ImgclfError, match="no run of this path or name"):
+        find_run("x" * 300, runs)
+
+
+def test_a_folder_that_may_not_be_looked_into_hides_no_run() -> None:
+    runs = Path(tempfile.mkdtemp())  # pytest's own folders may be entered by their owner alone
+    for name in ("open", "private"):
+        (runs / name).mkdir()
+        RunFolder(runs / name).update(started="2026-01-01T12:00:00+01:00", status="finished")
+    for folder in (runs, runs / "open"):
+        folder.chmod(0o755)
+    (runs / "private").chmod(0)
+    was_root = os.geteuid() == 0
+    try:
+        if was_root:
+            os.seteuid(65534)
+        assert [run.name for run in list_runs(runs)] == ["open"]
+        assert find_run("latest", runs).name == "open"
+    finally:
+        if was_root:
+            os.seteuid(0)
+        shutil.rmtree(runs)

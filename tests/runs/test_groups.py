@@ -73,3 +73,21 @@ def test_wrong_input_leaves_no_folder_unless_a_run_was_begun(group: Group) -> No
     with pytest.raises(ImgclfError), recorded(group):
         raise ImgclfError("no data")
     assert not group.path.exists()
+
+
+def test_a_group_whose_process_is_gone_has_died(group: Group) -> None:
+    assert group.status() == "running"
+    group.update(process={**group.record()["process"], "started": "of another one"})
+    assert group.status() == "died"
+    group.update(status="interrupted")
+    assert group.status() == "interrupted"
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"cut', '{"accuracy": 0.5}', '{"kind": "models"}'])
+def test_a_damaged_or_foreign_record_makes_no_group_and_hides_no_other(content: str, group: Group) -> None:
+    other = group.path.parent / "other"
+    other.mkdir()
+    (other / "summary.json").write_text(content)
+    assert list_groups(group.path.parent) == [group]
+    with pytest.raises(ImgclfError, match="other"):
+        find_run("other", group.path.parent)

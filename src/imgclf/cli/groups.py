@@ -30,12 +30,16 @@ def print_seeds(group: Group, summary: Mapping[str, Any]) -> None:
         print()
         if _is_cut(summary):
             print_text("intervals: Student's t, cut at 0 and 1, between which the mean must lie")
-    asked = len(summary["seeds"])
-    ended = "" if summary["ended"] else " so far"
-    print_text(f"{summary['finished']} of {asked} seeds finished{ended}; summary.json and the runs are in {group.path}")
+    finished = f"{summary['finished']} of {len(summary['seeds'])} seeds finished{_so_far(group)}"
+    print_text(f"{finished}; summary.json and the runs are in {group.path}")
     for run in summary["runs"]:
         if run["status"] != "finished":
             print_text(f"{run['folder']}: {run['status']}: {run['error']}", "  ")
+
+
+def _so_far(group: Group) -> str:
+    """What to add to counts of a group that has come to no end."""
+    return {"running": " so far", "died": " when its process died"}.get(group.status(), "")
 
 
 def _is_cut(summary: Mapping[str, Any]) -> bool:
@@ -89,6 +93,8 @@ def print_models(group: Group, record: Mapping[str, Any]) -> None:
             f"p: exact McNemar test on the test images against {record['best']}, the most accurate; of each pair by "
             "itself, not corrected for the number of models"
         )
+    if _so_far(group):
+        print_text(f"{len(record['models'])} models{_so_far(group)}")
     if record["not_paired"] is not None:
         print_text(f"no paired test: {record['not_paired']}")
     for model in record["models"]:

@@ -111,7 +111,7 @@ def _group_summary(group: Group) -> dict[str, Any]:
     record = group.record()
     accuracy = {"seeds": _mean_accuracy, "models": _best_accuracy}[group.kind](record)
     times = {"started": record.get("started"), "seconds": _seconds(record)}
-    own = {"name": group.name, "path": str(group.path), "config": record.get("name"), "status": record.get("status")}
+    own = {"name": group.name, "path": str(group.path), "config": record.get("name"), "status": group.status()}
     return {**own, "accuracy": accuracy, **times, "runs": [run.name for run in group.members()]}
 
 

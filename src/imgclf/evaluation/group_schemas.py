@@ -49,6 +49,7 @@ _GROUP = {
     "status": _STATUS,
     "started": text("When it began, with the offset from UTC."),
     "ended": or_null(text("When it ended; null while it runs.")),
+    "process": {"type": "object", "description": "The process that makes it: host, pid, and when it started."},
     "name": text("Name of the config."),
     "config": text("The config's file."),
     "overrides": array(text("KEY=VALUE."), "What was given by --set."),

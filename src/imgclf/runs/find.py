@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import ImgclfError
-from imgclf.runs.folder import RunFolder, read_json
+from imgclf.runs.folder import RunFolder, folders_in, has_file, read_json
 from imgclf.runs.groups import find_group, list_groups
 from imgclf.runs.process import status_of
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
     """The run folders under ``runs_dir``, oldest start first; a folder without a readable run.json is none."""
-    if not runs_dir.is_dir():
-        return []
-    records = {path: _record(path) for path in runs_dir.iterdir()}
+    records = {path: _record(path) for path in folders_in(runs_dir)}
     started = {path: seconds_since_1970(record.get("started")) for path, record in records.items() if record}
     return [RunFolder(path) for path in sorted(started, key=lambda path: (started[path], path.name))]
 
@@ -30,7 +28,7 @@ def find_run(wanted: str, runs_dir: Path) -> RunFolder:
     if wanted == "latest":
         return _latest(runs_dir)
     for path in (Path(wanted), runs_dir / wanted):
-        if (path / "run.json").is_file():
+        if has_file(path / "run.json"):
             return RunFolder(path)
     if group := find_group(wanted, runs_dir):
         members = [str(run.path) for run in group.members()]
@@ -58,12 +56,12 @@ def find_unfinished(wanted: str, runs_dir: Path) -> RunFolder:
 def run_of_weights(weights: Path) -> RunFolder | None:
     """The run whose folder holds a weights file, or None where it lies elsewhere."""
     folder = weights.resolve().parent.parent
-    return RunFolder(folder) if (folder / "run.json").is_file() else None
+    return RunFolder(folder) if has_file(folder / "run.json") else None
 
 
 def _record(folder: Path) -> dict[str, Any]:
     """The content of a folder's run.json; empty where there is none that can be read."""
-    if not (folder / "run.json").is_file():
+    if not has_file(folder / "run.json"):
         return {}
     try:
         return read_json(folder / "run.json")

@@ -150,9 +150,27 @@ def create_run_folder(runs_dir: Path, name: str, now: datetime) -> RunFolder:
     return RunFolder(new_folder(runs_dir, name, "" if is_group(runs_dir) else f"-{now:%Y%m%d-%H%M%S}"))
 
 
+def folders_in(runs_dir: Path) -> list[Path]:
+    """What lies in a runs folder, by name; nothing where it is not there. Raises ImgclfError where it can't be read."""
+    try:
+        return sorted(runs_dir.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ImgclfError(f"{runs_dir}: cannot be read: {error.strerror or error}") from error
+
+
+def has_file(path: Path) -> bool:
+    """Whether a file is there, as far as one may know: not in a folder that one may not look into."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def is_group(folder: Path) -> bool:
     """Whether the folder holds runs that belong together."""
-    return any((folder / record).is_file() for record in GROUP_RECORDS.values())
+    return any(has_file(folder / record) for record in GROUP_RECORDS.values())
 
 
 def new_folder(runs_dir: Path, name: str, ending: str) -> Path:

@@ -7,7 +7,7 @@ alone: `latest` is never one of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.files import write_json
-from imgclf.runs.folder import GROUP_RECORDS, GroupKind, RunFolder, new_folder, read_json
+from imgclf.runs.folder import GROUP_RECORDS, GroupKind, RunFolder, folders_in, has_file, new_folder, read_json
+from imgclf.runs.process import status_of, this_process
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Group:
     def record(self) -> dict[str, Any]:
         """The content of summary.json or compare.json. Raises ImgclfError where it is no JSON object."""
         return read_json(self.record_file)
+
+    def status(self) -> str:
+        """How it stands; ``died`` where its record says running and its process is gone."""
+        return status_of(self.record())
 
     def update(self, **changes: Any) -> None:
         """Write the record anew with some entries changed."""
@@ -61,7 +66,7 @@ def create_group(runs_dir: Path, name: str, kind: GroupKind, now: datetime) -> G
     Raises ImgclfError where it can't be made, or where the name would lead out of ``runs_dir``.
     """
     group = Group(new_folder(runs_dir, name, f"-{now:%Y%m%d-%H%M%S}-{kind}"), kind)
-    group.update(kind=kind, status="running", started=_clock(now), ended=None)
+    group.update(kind=kind, status="running", started=_clock(now), ended=None, process=this_process())
     return group
 
 
@@ -85,15 +90,21 @@ def recorded(group: Group) -> Iterator[None]:
 
 
 def group_at(path: Path) -> Group | None:
-    """The group whose folder this is, or None."""
-    kinds = (kind for kind, record in GROUP_RECORDS.items() if (path / record).is_file())
-    return next((Group(path, kind) for kind in kinds), None)
+    """The group whose folder this is, or None; other programs call files summary.json too.
+
+    Raises ImgclfError where its record can't be read.
+    """
+    groups = (Group(path, kind) for kind, record in GROUP_RECORDS.items() if has_file(path / record))
+    return next((group for group in groups if group.record().get("kind") == group.kind), None)
 
 
 def list_groups(runs_dir: Path) -> list[Group]:
-    """The groups under ``runs_dir``, by name."""
-    folders = sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []
-    return [group for path in folders if (group := group_at(path)) is not None]
+    """The groups under ``runs_dir``, by name; a folder whose record can't be read is none."""
+    found = []
+    for path in folders_in(runs_dir):
+        with suppress(ImgclfError):
+            found.append(group_at(path))
+    return [group for group in found if group is not None]
 
 
 def find_group(wanted: str, runs_dir: Path) -> Group | None:
