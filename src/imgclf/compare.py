@@ -15,6 +15,7 @@ from imgclf.runs.files import write_whole
 from imgclf.runs.find import find_run
 from imgclf.runs.folder import RunFolder, read_json
 from imgclf.runs.target_files import target_parts
+from imgclf.texts import command_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +92,7 @@ def _paired_answers(
     data = [run.record().get("data", {}) for run in (first, second)]
     for run in (first, second):
         if missing := [path.name for path in _answers_files(run).values() if not path.is_file()]:
-            return f"{run.name} has no {missing[0]}; `imgclf evaluate {run.path}` writes it", {}
+            return f"{run.name} has no {missing[0]}; `{command_text('evaluate', run.path)}` writes it", {}
     if data[0].get("fingerprint") != data[1].get("fingerprint"):
         return "the runs were trained on different data", {}
     tested = {one["test_fingerprint"] for one in data if "test_fingerprint" in one}
@@ -122,7 +123,7 @@ def _read_answers_file(run: RunFolder, path: Path) -> tuple[list[int], list[bool
         with path.open(newline="", encoding="utf-8") as file:
             rows = [(int(row["label"]), int(row["predicted"])) for row in csv.DictReader(file)]
     except (KeyError, TypeError, ValueError, OSError, csv.Error) as error:
-        hint = f"`imgclf evaluate {run.path}` writes it anew"
+        hint = f"`{command_text('evaluate', run.path)}` writes it anew"
         raise ImgclfError(f"{path}: not a list of answers (index,label,predicted,probability)", hint=hint) from error
     return [label for label, _ in rows], [label == predicted for label, predicted in rows]
 

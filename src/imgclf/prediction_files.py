@@ -45,8 +45,8 @@ def table_text(predictions: Predictions) -> str:
 def save_pictures(results: Sequence[FileResult], folder: Path) -> None:
     """Write each image that was classified, enlarged, with its label below, to FOLDER/NAME-LABEL.png.
 
-    Of several targets all labels stand there. Where two would have one name, or a picture the name of an image that was
-    given, a number is added. Raises WorkFailed where the folder can't be written.
+    Of several targets all labels stand there. Where two would have one name, or a file of that name is there, a number
+    is added: nothing is overwritten. Raises WorkFailed where the folder can't be written.
     """
     from imgclf.reporting.grids import label_image
 
@@ -83,7 +83,7 @@ def _free_path(folder: Path, name: str, taken: set[str]) -> Path:
     name = os.fsdecode(os.fsencode(name)[:SAVED_NAME_BYTES])
     for number in itertools.count(1):
         path = folder / (f"{name}.png" if number == 1 else f"{name}-{number}.png")
-        if _identity(path) not in taken:
+        if _identity(path) not in taken and not os.path.lexists(path):
             taken.add(_identity(path))
             return path
     raise AssertionError("counting does not end")

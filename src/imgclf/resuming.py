@@ -25,6 +25,7 @@ from imgclf.runs.find import find_unfinished
 from imgclf.runs.folder import RunFolder
 from imgclf.runs.provenance import provenance
 from imgclf.screen import Screen
+from imgclf.texts import command_text
 from imgclf.training.devices import DeviceChoice
 from imgclf.transfer import as_before
 
@@ -85,7 +86,7 @@ def newest_checkpoint(run: RunFolder, experiment: Experiment, say: Callable[[str
             raise ImgclfError(
                 f"{run.checkpoints}: {problem}; to begin anew would remove what the run has measured and its best "
                 "weights",
-                hint=f"a new run from the start: imgclf train {run.experiment}",
+                hint=f"a new run from the start: {command_text('train', run.experiment)}",
             )
         return None
     if found.experiment != (digest := lasting_digest(experiment)):
@@ -141,7 +142,7 @@ def check_same_data(run: RunFolder, splits: Splits) -> None:
     raise ImgclfError(
         f"{run.path}: must go on with the images that it began with; "
         f"{', '.join(changed) or 'as many as there were, with other pixels, labels or names'}",
-        hint=f"bring them back, or train anew: imgclf train {run.experiment}",
+        hint=f"bring them back, or train anew: {command_text('train', run.experiment)}",
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from imgclf.errors import printable
@@ -21,6 +23,11 @@ def size_text(size_bytes: float) -> str:
             return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     return f"{size_bytes:,.1f} TB"
+
+
+def command_text(*arguments: str | Path) -> str:
+    """A command of this program as a shell takes it: ``imgclf`` and its arguments, quoted where they must be."""
+    return shlex.join(["imgclf", *map(str, arguments)])
 
 
 def shape_text(shape: Sequence[int | None]) -> str:

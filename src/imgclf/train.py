@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -48,6 +47,7 @@ from imgclf.runs.process import sole_trainer
 from imgclf.runs.provenance import memory_bytes, peak_memory
 from imgclf.screen import Screen, Silent
 from imgclf.startup import choose_kernels, keep_freed_memory
+from imgclf.texts import command_text
 from imgclf.training.checkpoint import restore_weights
 from imgclf.training.devices import DeviceChoice, choose_devices
 from imgclf.training.loop import fit
@@ -206,5 +206,5 @@ def _interruption_lines(run: RunFolder, data_dir: str | Path | None) -> list[str
     data = ["--data-dir", str(data_dir)] if data_dir else []
     return [
         f"interrupted: {run.path} keeps the measurements so far and {kept}",
-        f"go on with: {shlex.join(['imgclf', 'train', '--resume', str(run.path), *data])}",
+        f"go on with: {command_text('train', '--resume', run.path, *data)}",
     ]

@@ -28,6 +28,7 @@ from imgclf.runs.weights import load_weights
 from imgclf.screen import Screen
 from imgclf.settings import ImageShape
 from imgclf.startup import choose_kernels
+from imgclf.texts import command_text
 from imgclf.training.devices import DeviceChoice, Devices, choose_devices, make_deterministic
 from imgclf.training.precision import computing_in
 
@@ -190,8 +191,8 @@ def _reported_weights(run: RunFolder, record: dict[str, Any]) -> Path:
 def _no_weights(run: RunFolder, record: dict[str, Any]) -> ImgclfError:
     status, others = status_of(record), [one for one in (run.best_weights, run.last_weights) if one.is_file()]
     missing = _reported_weights(run, record).name if others else "weights"
-    ways = [f"imgclf train --resume {run.path}"] if status not in ("running", "finished") else []
-    ways += [f"imgclf evaluate --weights {one}" for one in others]
+    ways = [command_text("train", "--resume", run.path)] if status not in ("running", "finished") else []
+    ways += [command_text("evaluate", "--weights", one) for one in others]
     return ImgclfError(f"{run.path}: the run has no {missing}; its status is {status}", hint=" or ".join(ways) or None)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,3 +37,19 @@ def test_no_bar_is_started_for_what_is_done_already(done: int, is_shown: bool, m
     with terminal.working(debug=True, tensorflow=False):
         pass  # the bar is taken down
     assert (tty.getvalue() != "") == is_shown
+
+
+def test_the_time_left_of_a_second_phase_of_the_same_name_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(sys, "stderr", Tty())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(screen, "time", SimpleNamespace(monotonic=lambda: clock.seconds))
+    terminal, shown = Terminal(), []
+    for seconds in (60, 6):  # of a tenth: the second phase is ten times as fast
+        for done in range(0, 100, 10):
+            terminal.progress("computing features", done, 100)
+            clock.seconds += seconds
+        assert terminal._bar is not None
+        shown.append(terminal._bar.tasks[0].fields["left"])
+        terminal.progress("computing features", 100, 100)
+    assert shown == ["0:01:00", "0:00:06"]

@@ -278,12 +278,14 @@ def test_saved_pictures_show_image_and_label_and_overwrite_nothing(trained_run: 
     Path("more").mkdir()
     shutil.copy("one.png", "more/zero.png")
     shutil.copy("one.png", "zero-0.png")
+    Path("zero-1.png").write_text("mine")
     before = Path("zero-0.png").read_bytes()
     assert command(trained_run, "zero.png", "more/zero.png", "zero-0.png", "--save", ".") == 0
     made = sorted(path.name for path in here.glob("*-[01]*.png"))
-    assert made == ["zero-0-1.png", "zero-0-2.png", "zero-0.png", "zero-1.png"]
+    assert made == ["zero-0-1.png", "zero-0-2.png", "zero-0.png", "zero-1-2.png", "zero-1.png"]
     assert Path("zero-0.png").read_bytes() == before
-    picture = np.asarray(Image.open("zero-1.png").convert("L"))
+    assert Path("zero-1.png").read_text() == "mine"
+    picture = np.asarray(Image.open("zero-1-2.png").convert("L"))
     height, width = 8 * 35, 8 * 35  # the least multiple of 8 that reaches 280
     np.testing.assert_array_equal(picture[:height, :width][17::35, 17::35], np.asarray(Image.open("one.png")))
     assert (picture[height + 1 :] < 128).any()  # the label's letters

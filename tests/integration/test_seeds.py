@@ -120,16 +120,17 @@ def test_an_interrupt_ends_child_and_parent(number: signal.Signals, status: int,
     assert [read(record)["status"] for record in tmp_path.glob("*/*/run.json")] == ["interrupted"]
 
 
-def test_wrong_input_is_told_once_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_wrong_input_is_told_once_and_leaves_nothing(debug: list[str], tmp_path: Path) -> None:
     command = [*TRAIN[:4], "mlp_fashion_mnist", "--set", "dataset={name: npz, path: none.npz}", "--seeds", "3"]
     done = subprocess.run(
-        [*command, "--runs-dir", str(tmp_path), "--data-dir", str(tmp_path)],
+        [*command, "--runs-dir", str(tmp_path), "--data-dir", str(tmp_path), *debug],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.count("error: ") == 1
+    assert [line[:7] for line in done.stderr.splitlines()].count("error: ") == 1
     assert "none.npz" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -25,8 +25,9 @@ def train(*arguments: str, runs: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def piped(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    runs = tmp_path_factory.mktemp("runs")
-    return train("lenet_digits", "--set", "training.epochs=2", runs=runs), runs
+    runs = tmp_path_factory.mktemp("runs") / "my runs"
+    arguments = ("lenet_digits", "--set", "training.epochs=2", "--data-dir", str(runs.parent / "my data"))
+    return train(*arguments, runs=runs), runs
 
 
 def test_a_piped_run_prints_one_line_an_epoch_and_no_control_characters(
@@ -59,8 +60,8 @@ def test_results_and_the_commands_that_come_next_go_to_standard_output(
     accuracy = json.loads((run / "report.json").read_text())["accuracy"]
     assert f"test accuracy {accuracy:.4f}" in done.stdout
     assert "reference: measured with other settings" in done.stdout
-    assert f"imgclf evaluate {run}" in done.stdout
-    assert f"imgclf predict image.png --run {run}" in done.stdout
+    assert f"evaluate: imgclf evaluate '{run}' --data-dir '{runs.parent / 'my data'}'\n" in done.stdout
+    assert f"predict:  imgclf predict image.png --run '{run}'\n" in done.stdout
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import NoReturn
 
@@ -61,7 +62,7 @@ def _run() -> None:
         app()
     except ImgclfError as error:
         if debug:
-            raise
+            traceback.print_exc()
         print("\n".join(error.lines()), file=sys.stderr)
         sys.exit(error.exit_status)
     except Interrupted as error:
@@ -70,9 +71,10 @@ def _run() -> None:
         sys.exit(error.exit_status)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         print(ImgclfError(f"{type(error).__name__}: {' '.join(str(error).split())}").lines()[0], file=sys.stderr)
-        print("hint: this is a fault of imgclf; --debug shows where it happened", file=sys.stderr)
+        shows = "the lines above show" if debug else "--debug shows"
+        print(f"hint: this is a fault of imgclf; {shows} where it happened", file=sys.stderr)
         sys.exit(1)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf.cli.tables import print_table
 from imgclf.errors import printable
 from imgclf.evaluation.settings import averaging_text
 from imgclf.runs.files import json_text
+from imgclf.texts import command_text
 
 if TYPE_CHECKING:
     from imgclf.experiment.schema import Experiment
@@ -34,8 +36,11 @@ def line(text: str = "") -> None:
     print(printable(text))
 
 
-def print_training(result: TrainingResult) -> None:
-    """The end of `train`: results, reference, diagnosis, and the commands that come next."""
+def print_training(result: TrainingResult, data_dir: Path | None) -> None:
+    """The end of `train`: results, reference, diagnosis, and the commands that come next.
+
+    ``data_dir`` is the data folder where one was named.
+    """
     line()
     for text in (*accuracy_texts(result.report), *binary_texts(result.report)):
         line(text)
@@ -46,8 +51,9 @@ def print_training(result: TrainingResult) -> None:
         line(f"  {sentence}")
     line()
     line(f"took {result.seconds:.1f} s; everything is in {result.run.path}")
-    line(f"evaluate: imgclf evaluate {result.run.path}")
-    line(f"predict:  imgclf predict image.png --run {result.run.path}")
+    data = ["--data-dir", data_dir] if data_dir else []
+    line(f"evaluate: {command_text('evaluate', result.run.path, *data)}")
+    line(f"predict:  {command_text('predict', 'image.png', '--run', result.run.path)}")
 
 
 def accuracy_texts(report: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from imgclf.texts import shape_text
+from imgclf.texts import command_text, shape_text
 
 if TYPE_CHECKING:
     from imgclf.runs.folder import RunFolder
@@ -37,7 +37,7 @@ def _status(run: RunFolder, record: dict[str, Any]) -> str:
     if status in ("running", "finished"):
         return status
     who = f" (process {record['process']['pid']})" if status == DIED else ""
-    return f"{status}{who}; `imgclf train --resume {run.path}` goes on"
+    return f"{status}{who}; `{command_text('train', '--resume', run.path)}` goes on"
 
 
 def _files(run: RunFolder) -> Iterator[str]:

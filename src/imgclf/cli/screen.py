@@ -54,6 +54,7 @@ class Terminal:
             )
         if done == total:
             self._end_bar()
+            self._what = ""  # the next of this name has a time of its own
 
     def log_to(self, path: Path) -> None:
         """From here on, what libraries print past Python goes to this file, with what they printed before."""

@@ -88,7 +88,7 @@ def train(
     if json:
         print_json(result.report)
     else:
-        print_training(result)
+        print_training(result, data_dir)
 
 
 def _train_seeds(

@@ -11,6 +11,7 @@ from imgclf.errors import ImgclfError
 from imgclf.runs.folder import RunFolder, folders_in, has_file, read_json
 from imgclf.runs.groups import find_group, list_groups
 from imgclf.runs.process import status_of
+from imgclf.texts import command_text
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
@@ -71,7 +72,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 def _state(run: RunFolder) -> str:
     status = status_of(run.record())
-    return status if status == "running" else f"{status}; imgclf train --resume {run.path} goes on"
+    return status if status == "running" else f"{status}; {command_text('train', '--resume', run.path)} goes on"
 
 
 def _latest(runs_dir: Path) -> RunFolder:

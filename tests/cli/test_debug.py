@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Imgclf = Callable[..., Any]
+
+
+def test_debug_shows_where_a_mistake_was_found_and_ends_as_without_it(imgclf: Imgclf) -> None:
+    plain, shown = imgclf("train", "nosuch"), imgclf("train", "nosuch", "--debug")
+    assert plain.status == shown.status == 2
+    assert "Traceback" not in plain.err
+    assert "Traceback" in shown.err
+    assert shown.err.endswith(plain.err)
+
+
+def test_a_fault_of_the_program_is_called_so_and_debug_shows_it(
+    imgclf: Imgclf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr("imgclf.experiment.load.find_config", broken)
+    plain, shown = imgclf("train", "any"), imgclf("train", "any", "--debug")
+    assert plain.status == shown.status == 1
+    assert plain.err == "error: KeyError: 'a fault'\nhint: this is a fault of imgclf; --debug shows where it happened\n"
+    assert shown.err.startswith("Traceback")
+    assert "hint: this is a fault of imgclf; the lines above show where it happened\n" in shown.err
