@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf.cli.tables import print_table
@@ -36,7 +35,7 @@ def line(text: str = "") -> None:
     print(printable(text))
 
 
-def print_training(result: TrainingResult, data_dir: Path | None) -> None:
+def print_training(result: TrainingResult, data_dir: str | None) -> None:
     """The end of `train`: results, reference, diagnosis, and the commands that come next.
 
     ``data_dir`` is the data folder where one was named.
