@@ -14,7 +14,7 @@ from imgclf.datasets.base import Split, Splits, file_behind
 from imgclf.datasets.pixels.census import class_counts
 from imgclf.datasets.pixels.duplicates import NearPairs, Prints, equal_images, near_images, take_prints, usual_likeness
 from imgclf.datasets.pixels.rounded import rounded
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, encodable
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.images.perceptual import Likeness
 from imgclf.loading import load_splits, say_undrawable
@@ -120,7 +120,7 @@ def _report(loaded: LoadedExperiment, data: _Data, groups: list[_Group], near: l
         "image_shape": list(data.loaded.train.pixels.image_shape),
         "dtype": str(data.loaded.train.pixels.dtype),
         "images": {split: len(one) for split, one in data.splits.items()},
-        "refused": loaded.experiment.dataset.refuses(unreadable, images + unreadable),
+        "refused": loaded.experiment.dataset.refuses(unreadable, data.loaded.files or images + unreadable),
         "unreadable": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.unreadable()],
         "unlabelled": [{"file": str(one.file), "reason": one.reason} for one in data.loaded.unlabelled()],
         "exact_duplicates": [_group(data, group) for group in groups],
@@ -288,6 +288,7 @@ def _drawn(data: _Data, pairs: list[_Pair]) -> bytes:
 
 def _title(image: dict[str, Any], said: str = "") -> str:
     name = str(image["index"]) if image["file"] is None else PurePath(image["file"]).name
+    name = encodable(name)
     name = name if len(name) <= TITLE_LENGTH else "…" + name[1 - TITLE_LENGTH :]
     return f"{image['split']} {name}{said} ({', '.join(image['classes'].values())})"
 

@@ -8,14 +8,19 @@ from pathlib import Path
 DATA_VARIABLE, RUNS_VARIABLE, CACHE_VARIABLE = "IMGCLF_DATA_DIR", "IMGCLF_RUNS_DIR", "IMGCLF_CACHE_DIR"
 
 
+def from_home(path: str | Path) -> Path:
+    """The path with ``~`` as the user's home; a name after it that is no user's is left as it is: a folder's, maybe."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's own raises RuntimeError)
+
+
 def data_folder(asked: str | Path | None) -> Path:
     """The folder of the data sets: ``asked``, else IMGCLF_DATA_DIR, else ``data``."""
-    return Path(asked or os.environ.get(DATA_VARIABLE) or "data").expanduser()
+    return from_home(asked or os.environ.get(DATA_VARIABLE) or "data")
 
 
 def runs_folder(asked: str | Path | None) -> Path:
     """The folder of the runs: ``asked``, else IMGCLF_RUNS_DIR, else ``runs``."""
-    return Path(asked or os.environ.get(RUNS_VARIABLE) or "runs").expanduser()
+    return from_home(asked or os.environ.get(RUNS_VARIABLE) or "runs")
 
 
 def cache_folder() -> Path:
@@ -23,7 +28,7 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else user_cache_path("imgclf")
+    return from_home(named) if named else user_cache_path("imgclf")
 
 
 def features_folder() -> Path:

@@ -15,7 +15,7 @@ from imgclf.models.base import ModelSettings
 from imgclf.models.heads import is_of_head
 from imgclf.models.initializers import zeros_for_random
 from imgclf.models.published import PublishedWeights
-from imgclf.places import data_folder
+from imgclf.places import data_folder, from_home
 from imgclf.runs.files import sha256_of
 from imgclf.runs.hdf5 import settle_normalization
 from imgclf.runs.published import load_published
@@ -84,7 +84,7 @@ def find_published(wanted: PublishedWeights, data: Path) -> Path:
     Raises ImgclfError that names the places where it was looked for.
     """
     if wanted.wanted != "imagenet":
-        return _given(Path(wanted.wanted).expanduser(), data)
+        return _given(from_home(wanted.wanted), data)
     cache = keras_cache()
     for folder in (data / FOLDER, cache):
         for name in wanted.files:

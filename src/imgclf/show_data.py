@@ -20,6 +20,7 @@ from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.loading import image_fit, load_splits, say_undrawable
+from imgclf.places import from_home
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
@@ -87,7 +88,7 @@ def splits_by_name(data: Splits) -> dict[str, Split]:
 
 def pictures_folder(save: str | Path | None, name: str) -> Path:
     """Where pictures of the data go: ``save``, else data-NAME in the working directory."""
-    return Path(save).expanduser() if save else Path(f"data-{name}")
+    return from_home(save) if save else Path(f"data-{name}")
 
 
 def _described(

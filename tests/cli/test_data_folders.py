@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,31 @@ def test_damaged_features_are_listed_and_cleared_too(
     assert (listed["images"], listed["features"], listed["size_bytes"]) == (0, 0, len(content))
     assert json.loads(imgclf("data", "cache", "clear", "--json").out)["removed"] == 1
     assert not file.exists()
+
+
+def test_images_without_a_label_are_told_where_they_are_left_out_of_an_export(
+    imgclf: Imgclf, photos: Path, tmp_path: Path
+) -> None:
+    rows = [f"{path.name},{path.name.split('.')[0]}" for path in sorted(photos.iterdir())]
+    (photos / "labels.csv").write_text("\n".join(["file,label", *rows[:-1], "dog.5.png,"]))
+    config = tmp_path / "mine.yaml"
+    config.write_text(f"dataset: {{name: image_folder, path: {photos}, csv: labels.csv}}\nmodel: lenet\n")
+    answer = imgclf("data", "export", config, tmp_path / "out.npz")
+    assert answer.status == 0, answer.err
+    assert "1 images without a label are left out, the first:" in answer.err
+    assert "dog.5.png: no label in label (labels.csv, line 13)" in answer.err
+
+
+def test_a_file_whose_name_is_no_text_is_drawn_in_the_picture_of_duplicates(
+    imgclf: Imgclf, photos: Path, tmp_path: Path
+) -> None:
+    try:
+        shutil.copy(photos / "cat.0.png", photos / os.fsdecode(b"cat.\xe9.png"))
+    except OSError:
+        pytest.skip("this file system takes only names that are UTF-8")
+    config = tmp_path / "mine.yaml"
+    config.write_text(f"dataset: {{name: image_folder, path: {photos}}}\nmodel: lenet\n")
+    answer = imgclf("data", "check", config, "--save", tmp_path / "pictures")
+    assert answer.status in (0, 1), answer.err
+    assert "cat.\\xe9.png" in answer.out
+    assert list((tmp_path / "pictures").glob("*.png"))

@@ -404,6 +404,18 @@ def test_label_columns_are_targets_of_their_own(tmp_path: Path, write: Write) ->
         assert np.array_equal(split.labels, COLUMNS[places])
 
 
+@every_format
+def test_label_columns_without_names_have_the_classes_from_0_to_their_greatest_label(
+    tmp_path: Path, write: Write
+) -> None:
+    labels = np.stack([np.arange(120) % 5, np.arange(120) % 2, np.arange(120) // 4 % 4], axis=1)
+    settings = {"label_columns": tuple({"name": name} for name in "abc"), "validation_size": 0, "test_size": 20}
+    splits = load(tmp_path, write, settings, train_images=IMAGES, train_labels=labels)
+    assert [len(target.class_names) for target in splits.targets] == [5, 2, 4]
+    assert splits.notes[1] == "class_names of a are not given: the classes are 0 to 4, by the training labels"
+    assert splits.train.labels.max(axis=0).tolist() == [4, 1, 3]
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -14,6 +16,10 @@ from pydantic import ValidationError
 from imgclf.datasets.base import DataPlaces, Split, Splits, file_behind
 from imgclf.datasets.image_folder import ImageFolder
 from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.experiment.problems import ExperimentError
+from imgclf.experiment.schema import Experiment
+from imgclf.experiment.validate import validate
+from imgclf.experiment.yaml_text import parse
 from imgclf.images.fit import ImageFit
 
 WriteImage = Callable[..., Path]
@@ -98,6 +104,66 @@ def test_paths_of_their_own_for_validation_and_test(photos: Path, tmp_path: Path
     assert (len(splits.train), len(splits.validation or ()), splits.test_images) == (20, 6, 6)
     assert splits.load_test().labels[:, 0].tolist() == [0, 0, 0, 1, 1, 1]
     assert any("test from" in note and "flat names" in note for note in splits.notes)
+
+
+@pytest.mark.parametrize("key", ["test_path", "validation_path"])
+@pytest.mark.parametrize("inner", [".", "holdout"])
+def test_files_that_are_trained_on_are_not_judged_on(
+    key: str, inner: str, photos: Path, tmp_path: Path, write_image: WriteImage
+) -> None:
+    for name in ("cat", "dog"):
+        write_image(photos / "holdout" / f"{name}.1.png", 200)
+    path = photos / inner if inner != "." else photos / ".." / "photos"
+    with pytest.raises(ImgclfError, match=rf"dataset\.{key}: must hold other files than the training images"):
+        load(photos, tmp_path, **{key: str(path)}, classes=None if inner == "holdout" else ("cat", "dog"))
+
+
+def test_a_name_of_bytes_that_are_no_text_is_a_class_with_a_name_for_every_text(photos: Path, tmp_path: Path) -> None:
+    try:
+        (photos / "cat").rename(photos / os.fsdecode(b"caf\xe9"))
+    except OSError:
+        pytest.skip("this file system takes only names that are UTF-8")
+    splits = load(photos, tmp_path)
+    assert splits.targets[0].class_names == ("caf\\xe9", "dog")
+    assert len(splits.train) + len(splits.validation or ()) + splits.test_images == 20
+
+
+def test_a_limit_does_not_refuse_what_is_accepted_without_it(photos: Path, tmp_path: Path) -> None:
+    rows = [f"{path.relative_to(photos)},{path.parent.name}" for path in photos.rglob("*.png")]
+    (photos / "labels.csv").write_text("\n".join(["file,label", *rows, "gone.png,cat"]))
+    for limit in (None, 4):
+        splits = load(photos, tmp_path, csv="labels.csv", max_unreadable=0.05, limit_per_class=limit)
+        assert [one.file.name for one in splits.unreadable()] == ["gone.png"]
+    with pytest.raises(ImgclfError, match="1 of 21 files are unreadable"):
+        load(photos, tmp_path, csv="labels.csv", max_unreadable=0.04, limit_per_class=4)
+
+
+def test_listed_classes_leave_no_classes_of_their_images_in_other_columns(photos: Path, tmp_path: Path) -> None:
+    rows = [f"{path.relative_to(photos)},{path.parent.name},{path.stem[0]}" for path in photos.rglob("*.png")]
+    cows = [f"cat/{number}.png,cow,purple" for number in range(3)]
+    (photos / "labels.csv").write_text("\n".join(["file,kind,colour", *(row for row in rows if row[:5] not in {
+        "cat/0", "cat/1", "cat/2"}), *cows]))  # fmt: skip
+    splits = load(photos, tmp_path, csv="labels.csv", label_columns=("kind", "colour"), classes=("dog", "cat"))
+    assert splits.targets[0].class_names == ("dog", "cat")
+    assert "purple" not in splits.targets[1].class_names
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"split_column": "split"}, "split_column.*has no effect without csv"),
+        ({"file_column": "image"}, "file_column.*has no effect without csv"),
+        ({"label_columns": ("kind", "colour")}, "label_columns.*has no effect without csv"),
+        (
+            {"csv": "a.csv", "label_columns": ("kind", "colour"), "test_path": "test"},
+            "its folders tell one label an image; label_columns has 2; use split_column",
+        ),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str) -> None:
+    text = f"dataset: {json.dumps({'name': 'image_folder', 'path': 'photos', **settings})}\nmodel: lenet\n"
+    with pytest.raises(ExperimentError, match=message):
+        validate(parse(text, "mine.yaml"), Experiment)
 
 
 def test_an_archive_gives_the_same_as_the_folder_that_it_packs(photos: Path, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ class Splits:
     ``validation`` is None where ``validation_size`` is 0. ``fingerprint`` is the SHA-256 of the training and
     validation images and labels as they stand in the files; ``test_digest`` is that of the test split, where it is
     known without reading its images. ``notes`` are lines for the user: where the data was found. ``quarantine`` holds
-    the files of all splits that could not be read, and those without a label.
+    the files of all splits that could not be read, of so many ``files``, and those without a label.
     """
 
     train: Split
@@ -160,6 +160,7 @@ class Splits:
     notes: tuple[str, ...]
     quarantine: tuple[Quarantined, ...] = ()
     test_digest: str | None = None
+    files: int = 0
 
     def unreadable(self) -> tuple[Quarantined, ...]:
         """The files that could not be read."""

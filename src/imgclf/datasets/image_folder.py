@@ -69,6 +69,19 @@ class ImageFolder(DatasetSettings):
                 raise Misfit((key,), f"must be different names; got {twice!r} twice")
         return self
 
+    @model_validator(mode="after")
+    def _csv_has_what_asks_for_it(self) -> ImageFolder:
+        if self.csv is None:
+            for key in ("file_column", "label_columns", "split_column"):
+                if getattr(self, key) != type(self).model_fields[key].default:
+                    raise Misfit((key,), "has no effect without csv, the file that has such columns", (("csv",),))
+        if len(self.label_columns) > 1:
+            for key in ("validation_path", "test_path"):
+                if getattr(self, key) is not None:
+                    found = f"its folders tell one label an image; label_columns has {len(self.label_columns)}"
+                    raise Misfit((key,), f"{found}; use split_column", (("label_columns",),))
+        return self
+
     def target_names(self) -> tuple[str, ...]:
         return self.label_columns
 

@@ -47,6 +47,7 @@ def build_splits(
     digest: str | None = None,
     test_digest: str | None = None,
     quarantine: tuple[Quarantined, ...] = (),
+    files: int = 0,
 ) -> Splits:
     """The loaded data set: validation set aside from ``whole`` by ``seed``, as ``settings`` ask for it.
 
@@ -65,7 +66,7 @@ def build_splits(
     if settings.validation_size and validation is None:
         for_training, for_validation = stratified_split(whole.labels[:, 0], settings.validation_size, seed)
         train, validation = select(whole, for_training), select(whole, for_validation)
-    return Splits(train, validation, load_test, test_images, targets, digest, notes, quarantine, test_digest)
+    return Splits(train, validation, load_test, test_images, targets, digest, notes, quarantine, test_digest, files)
 
 
 def limited(split: Split, limit: int) -> Split:

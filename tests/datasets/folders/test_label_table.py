@@ -119,3 +119,15 @@ def test_two_columns_of_one_name_are_refused_where_they_are_read(tmp_path: Path)
         read(tmp_path, "file,colour,colour\na/1.jpg,red,blue\n")
     layout = read(tmp_path, "file,note,colour,note\na/1.jpg,x,red,y\n")
     assert [one.classes for one in layout.train] == [("red",)]
+
+
+@pytest.mark.parametrize(("surplus", "is_refused"), [(", NY", True), (",", False), (", ,", False)])
+def test_more_cells_than_columns_are_refused_unless_they_are_empty(
+    surplus: str, is_refused: bool, tmp_path: Path
+) -> None:
+    text = f"file,colour\na/1.jpg,red{surplus}\na/2.jpg,blue\n"
+    if is_refused:
+        with pytest.raises(ImgclfError, match=r"labels\.csv:2: has more cells than the first line"):
+            read(tmp_path, text)
+    else:
+        assert [one.classes for one in read(tmp_path, text).train] == [("red",), ("blue",)]

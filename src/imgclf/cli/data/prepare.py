@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,11 +29,12 @@ def cats_vs_dogs(
     from imgclf.cli.screen import Terminal
     from imgclf.cli.tables import print_table, print_text
     from imgclf.datasets.folders.cats_vs_dogs import LIST, prepare_cats_vs_dogs
+    from imgclf.places import from_home
 
-    folder = Path(target).expanduser()
+    folder = from_home(target)
     with Terminal().working(debug, tensorflow=False) as screen:
         prepared = prepare_cats_vs_dogs(
-            Path(source).expanduser(), folder, train=train, test=test, seed=seed, report_progress=screen.progress
+            from_home(source), folder, train=train, test=test, seed=seed, report_progress=screen.progress
         )
     counts = prepared.counts()
     rows = [[split, *(f"{counts[split, label]:,}" for label in ("cat", "dog"))] for split in ("train", "test")]

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, encodable
 from imgclf.images.decode import ImageInfo, UnreadableImage, image_info, read_content, read_image
 from imgclf.images.find import natural_parts
 from imgclf.images.fit import ImageFit
@@ -166,6 +166,11 @@ def in_order(files: Iterable[ImageFile]) -> tuple[ImageFile, ...]:
 def name_key(name: str) -> tuple[list[list[tuple[int, str]]], str]:
     """Sorts names in natural order, whichever way the file system writes accents; no two names are equal."""
     return [natural_parts(part) for part in composed(name).split("/")], name
+
+
+def class_name(name: str) -> str:
+    """The class that a name says; bytes in it that are no UTF-8 are escaped, for every text that it comes into."""
+    return encodable(composed(name))
 
 
 def composed(name: str) -> str:

@@ -106,6 +106,11 @@ def _rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
         if twice:
             raise ImgclfError(f"{path}: has more than one column {', '.join(twice)}")
         for row in reader:
+            if any(cell.strip() for cell in row.get(None, ())):  # where csv puts the surplus
+                raise ImgclfError(
+                    f"{path}:{reader.line_num}: has more cells than the first line",
+                    hint=f"Quote a text that holds {delimiter!r}; each label has a column of its own.",
+                )
             yield reader.line_num, {name: row[name] or "" for name in columns.all()}
     except csv.Error as error:
         raise ImgclfError(f"{path}:{reader.line_num}: not a CSV table: {error}") from error

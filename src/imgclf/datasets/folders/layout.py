@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from imgclf.datasets.base import Quarantined
-from imgclf.datasets.folders.file_tree import ImageFile, Tree, composed
+from imgclf.datasets.folders.file_tree import ImageFile, Tree, class_name
 from imgclf.errors import ImgclfError
 from imgclf.texts import few
 
@@ -117,7 +117,7 @@ class Below:
         """The folders at the top that hold none."""
         names = [name.removeprefix(self.folder) for name in self.tree.folders if name.startswith(self.folder)]
         full = set(self.tops)
-        return tuple(composed(name) for name in names if "/" not in name and name not in full)
+        return tuple(class_name(name) for name in names if "/" not in name and name not in full)
 
     def describe(self) -> str:
         """The folder as the user knows it."""
@@ -127,7 +127,7 @@ class Below:
 def flat_class(name: str) -> str | None:
     """The class in a name such as cat.0.jpg: what stands before the first dot; None where there is but one dot."""
     parts = name.split(".")
-    return composed(parts[0]) if len(parts) > 2 and parts[0] else None
+    return class_name(parts[0]) if len(parts) > 2 and parts[0] else None
 
 
 def _split_folders(whole: Below) -> dict[str, str]:
@@ -205,7 +205,7 @@ def _labelled(part: Below) -> tuple[tuple[LabelledFile, ...], str, tuple[str, ..
     beside = [(name, file) for name, file in part.images if not _deep(name)]
     if not part.tops:
         return _labelled_by_name(beside, part), FLAT, ()
-    files = tuple(LabelledFile(file, (composed(name.parts[0]),)) for name, file in part.images if _deep(name))
+    files = tuple(LabelledFile(file, (class_name(name.parts[0]),)) for name, file in part.images if _deep(name))
     notes = [f"not used, since it lies beside the class folders: {few([file.name for _, file in beside])}"]
     return files, PER_FOLDER, tuple(notes if beside else ())
 

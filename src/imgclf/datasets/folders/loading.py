@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,12 +43,12 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
     targets = _targets(settings, layout, root)
     notes += _unused_classes(settings, layout)
     parts = _parts(settings, layout, targets)
+    _check_apart(parts)
     decoded = _decode(parts, root, places)
     quarantine = (*layout.quarantine, *decoded.quarantine())
     unreadable = [one for one in quarantine if one.kind == "file"]
-    _check_unreadable(
-        unreadable, len(decoded.files) + len(unreadable) - len(decoded.verdicts.unreadable), settings, root
-    )
+    files = parts.named + len(unreadable) - len(decoded.verdicts.unreadable)
+    _check_unreadable(unreadable, files, settings, root)
     train, test = decoded.split(parts.train), decoded.split(parts.test)
     validation = decoded.split(parts.validation) if parts.validation else None
     _check_not_empty({"train": train, "validation": validation, "test": test}, unreadable, root)
@@ -62,6 +64,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
         digest=decoded.fingerprint([parts.train, *([parts.validation] if parts.validation else [])]),
         test_digest=decoded.fingerprint([parts.test]),
         quarantine=quarantine,
+        files=files,
     )
 
 
@@ -98,25 +101,26 @@ def _find_csv(name: str, places: DataPlaces, root: Path) -> Path:
 
 def _targets(settings: ImageFolder, layout: Layout, root: Path) -> tuple[Target, ...]:
     """The targets with their classes in order; those of the training files, or as the settings list them."""
-    found = [
-        sorted({one.classes[column] for one in layout.train}, key=name_key)
-        for column in range(len(layout.target_names))
-    ]
+    train, chosen = layout.train, None
     if settings.classes is not None:
-        found[0] = _listed_classes(settings.classes, found[0], root)
+        chosen = _listed_classes(settings.classes, {one.classes[0] for one in train}, root)
+        train = tuple(one for one in train if one.classes[0] in chosen)
+    found = [sorted({one.classes[column] for one in train}, key=name_key) for column in range(len(layout.target_names))]
+    if chosen is not None:
+        found[0] = chosen
     for name, classes in zip(layout.target_names, found, strict=True):
         if len(classes) < 2:
             raise ImgclfError(f"{root}: {name}: must have at least two classes; found {', '.join(classes) or 'none'}")
     return tuple(Target(name, tuple(classes)) for name, classes in zip(layout.target_names, found, strict=True))
 
 
-def _listed_classes(listed: Sequence[str], found: Sequence[str], root: Path) -> list[str]:
+def _listed_classes(listed: Sequence[str], found: set[str], root: Path) -> list[str]:
     classes = [composed(name) for name in listed]
     missing = [name for name in classes if name not in found]
     if missing:
         raise ImgclfError(
             f"dataset.classes: {', '.join(missing)}: no training images of such a class in {root}",
-            hint=f"There are: {few(found)}.",
+            hint=f"There are: {few(sorted(found, key=name_key))}.",
         )
     return classes
 
@@ -149,6 +153,7 @@ class _Parts:
     train: _Part
     validation: _Part | None
     test: _Part
+    named: int  # files of all splits, before a limit
 
     def all(self) -> list[_Part]:
         return [part for part in (self.train, self.validation, self.test) if part]
@@ -164,11 +169,12 @@ def _parts(settings: ImageFolder, layout: Layout, targets: tuple[Target, ...]) -
     if test is None:
         kept, for_test = stratified_split(train.labels[:, 0], settings.test_size, settings.test_seed, "test_size")
         train, test = train.at(kept), train.at(for_test)
+    named = sum(len(part.files) for part in (train, validation, test) if part)
     limit = settings.limit_per_class
     if limit is not None:  # before anything is decoded
         train, test = (part.at(limited_positions(part.labels[:, 0], limit)) for part in (train, test))
         validation = validation and validation.at(limited_positions(validation.labels[:, 0], limit))
-    return _Parts(train, validation, test)
+    return _Parts(train, validation, test, named)
 
 
 def _part(files: Sequence[LabelledFile], targets: tuple[Target, ...], split: str, *, chosen: bool) -> _Part:
@@ -234,6 +240,24 @@ def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
         note = f"decoded anew whenever they are needed, which is slower: {reason}"
         return _Decoded(files, StreamedPixels(files, fit), verdicts, note)
     return _Decoded(files, FilePixels(cached.pixels, files), cached.verdicts, cached.note)
+
+
+def _check_apart(parts: _Parts) -> None:
+    """Raise ImgclfError where files that are trained on are to be validated or tested on as well."""
+    folder = functools.cache(os.path.realpath)  # one folder may be spelt in several ways
+
+    def place(file: ImageFile) -> tuple[str, str]:
+        return folder(file.path.parent), file.path.name
+
+    trained = set(map(place, parts.train.files))
+    for split, part in (("validation", parts.validation), ("test", parts.test)):
+        common = [file.path for file in part.files if place(file) in trained] if part else []
+        if common:
+            raise ImgclfError(
+                f"dataset.{split}_path: must hold other files than the training images; {len(common):,} are trained "
+                f"on as well, the first: {common[0]}",
+                hint="leave it out, and a share of the images is set aside; or move those files out of dataset.path",
+            )
 
 
 def _check_unreadable(quarantine: Sequence[Quarantined], files: int, settings: ImageFolder, root: Path) -> None:

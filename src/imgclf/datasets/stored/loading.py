@@ -43,7 +43,11 @@ def _load(settings: ArraySettings, found: _Found, seed: int) -> Splits:
         place = getattr(settings, f"{part}_labels")
         rows = found.rows(place, f"{part}_labels")
         labels = read(rows, len(pixels), [len(one) if one else None for one in names])
-        names = [one or _numbers(rows, int(column.max())) for one, column in zip(names, labels.T, strict=True)]
+        one_hot = rows.shape[1] if settings.label_columns is None and len(rows.shape) == 2 else 1
+        names = [
+            one or _numbers(rows, max(one_hot, int(column.max()) + 1))
+            for one, column in zip(names, labels.T, strict=True)
+        ]
         splits[part] = Split(pixels, labels)
     for part in ("validation", "test"):
         _check_values(images.get(part))
@@ -122,9 +126,8 @@ def _class_names(settings: ArraySettings, found: _Found) -> list[tuple[str, ...]
     return [place if place is None or isinstance(place, tuple) else found.names(place, key) for place in places]
 
 
-def _numbers(rows: Rows, greatest: int) -> tuple[str, ...]:
-    """Names for classes that have none: as many as one-hot labels have columns, or as the greatest label needs."""
-    classes = rows.shape[1] if len(rows.shape) == 2 and rows.shape[1] > 1 else greatest + 1
+def _numbers(rows: Rows, classes: int) -> tuple[str, ...]:
+    """Names for classes that have none."""
     if classes < 2:
         raise ImgclfError(f"{rows.where}: must hold the labels of two classes or more; all are 0")
     return tuple(map(str, range(classes)))
