@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from imgclf.datasets.base import ArrayPixels, Split, Splits, Target
+from imgclf.evaluation.diagnosis import KEYS
 from imgclf.finishing import diagnosis_of
 from imgclf.training.observer import Row
 from imgclf.training.progress import Outcome
@@ -34,4 +35,4 @@ def test_of_two_stages_only_the_last_ones_early_stop_is_the_end_of_a_run_that_im
         outcome.stage = number
         if number in stages:
             outcome.stop(f"stage {number + 1} stopped early")
-    assert (diagnosis_of(outcome, splits).kind == "still improving") == improves
+    assert (diagnosis_of(outcome, splits, KEYS).kind == "still improving") == improves

@@ -13,7 +13,7 @@ import pytest
 STEP_OF_ADAM = 8.0  # weights, gradients, two moments, two temporaries; one more, and what plots and graphs take
 AFTERWARDS = 4.2  # the network that was trained, the one that was opened again, and what plots and graphs take
 CHILD = """
-import json, os, resource, sys
+import json, os, sys
 from imgclf import startup
 
 def resident():
@@ -36,7 +36,7 @@ settings += ["model={name: mlp, dense_units: [7000, 7000]}"]
 result = imgclf.train("lenet_digits", overrides=settings, runs_dir=sys.argv[1])
 weights = 4 * result.run.record()["parameters"]
 assert result.run.record()["freed_memory"] == "pieces above 67,108,864 bytes are given back"
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = imgclf.runs.provenance.peak_memory()
 print(json.dumps({"weights": weights, "peak": (peak - before) / weights, "after": (resident() - before) / weights}))
 """
 

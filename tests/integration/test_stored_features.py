@@ -117,7 +117,7 @@ def test_a_refusal_to_write_the_features_is_said_and_the_run_goes_on_without_a_s
     runs: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "fitted.yaml"
-    config.write_text(SVM.format(validation=0.1, head="{name: svm, kernel: linear}"))
+    config.write_text(SVM.format(validation=0.1, head="{name: svm, kernel: linear, c: 0.01}"))
     train(config, runs)
     (file,) = (tmp_path / "cache" / "features").glob("*.npy")
     file.unlink()
@@ -138,7 +138,7 @@ def test_features_that_are_not_finite_or_say_nothing_are_no_fault_of_the_program
         train(config, runs, "model.kernel_initializer=zeros")
 
 
-@pytest.mark.parametrize("head", ["svm", "{name: svm, kernel: linear}", "logistic_regression"])
+@pytest.mark.parametrize("head", ["svm", "{name: svm, kernel: linear, c: 0.01}", "logistic_regression"])
 def test_a_fitted_head_answers_as_scikit_learn_does(head: str, runs: Path, tmp_path: Path) -> None:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -164,7 +164,7 @@ def test_a_fitted_head_answers_as_scikit_learn_does(head: str, runs: Path, tmp_p
     )
     theirs = {
         "svm": lambda: _one_against_rest(SVC),
-        "{name: svm, kernel: linear}": lambda: LinearSVC(max_iter=20_000, random_state=0),
+        "{name: svm, kernel: linear, c: 0.01}": lambda: LinearSVC(C=0.01, max_iter=20_000, random_state=0),
         "logistic_regression": lambda: LogisticRegression(max_iter=5000),
     }[head]()
     pipeline = make_pipeline(StandardScaler(), theirs).fit(features, train_images.labels[:, 0])
@@ -185,7 +185,7 @@ def test_a_fitted_head_is_scaled_already_and_calibrate_says_so(
     runs: Path, tmp_path: Path, imgclf: Callable[..., Any]
 ) -> None:
     config = tmp_path / "fitted.yaml"
-    config.write_text(SVM.format(validation=0.1, head="{name: svm, kernel: linear}"))
+    config.write_text(SVM.format(validation=0.1, head="{name: svm, kernel: linear, c: 0.01}"))
     result, told = train(config, runs)
     assert told.about("decision values are divided by")
     assert "without curves" in result.diagnosis.seen[0]
