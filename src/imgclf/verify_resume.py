@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import numpy as np
 
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.experiment.load import load_experiment
+from imgclf.models.classical_heads import ClassicalHead
 from imgclf.places import runs_folder
 from imgclf.runs.checkpoint_format import Checkpoint, StoredArray, read_checkpoint
 from imgclf.runs.checkpoints import list_checkpoints
@@ -26,6 +28,7 @@ from imgclf.runs.weights import array_digests
 from imgclf.screen import Screen, Silent
 from imgclf.train import train
 from imgclf.training.devices import DeviceChoice
+from imgclf.transfer import settled_run
 
 CHECKPOINT_STEPS = 10  # at most, between two checkpoints: a run that is killed often must come on
 FIRST_ARRAYS = 4  # a checkpoint has as many, of however small a network
@@ -80,7 +83,10 @@ class _Training:
     folder: Path
 
     def run(self, name: str, kill: Kill | None = None) -> bool:
-        """Train the run of this name, or go on with it; whether it came to its end. Raises WorkFailed."""
+        """Train the run of this name, or go on with it; whether it came to its end.
+
+        Raises ImgclfError where it found the input wrong, WorkFailed where it failed for another reason.
+        """
         found = self.find(name)
         process = get_context("spawn").Process(target=_train, args=(self, name, found and found.path, kill))
         process.start()
@@ -90,7 +96,11 @@ class _Training:
             process.kill()
         killed = kill is not None and process.exitcode == -signal.SIGKILL
         if process.exitcode != 0 and not killed:
-            last = self.log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            _, _, told = self.log.read_text(encoding="utf-8", errors="replace").rpartition("\nerror: ")
+            error, _, hint = told.strip().partition("\nhint: ")
+            if process.exitcode == ImgclfError.exit_status:
+                raise ImgclfError(error, hint=hint or None)
+            last = error.rpartition("\n")[2]
             raise WorkFailed(f"{name}: training ended with status {process.exitcode}: {last}", hint=f"see {self.log}")
         return not killed
 
@@ -116,15 +126,20 @@ def verify_resume(
 ) -> Verdict:
     """Train the experiment in peace, then once more with ``kills`` SIGKILLs (seeded), and compare what both leave.
 
-    Raises ImgclfError where the input is wrong, WorkFailed where a training fails for another reason.
+    Raises ImgclfError where the input is wrong, which leaves nothing, WorkFailed where a training fails for another
+    reason.
     """
     screen, loaded = screen or Silent(), load_experiment(config, overrides)
+    if isinstance(loaded.experiment.model.head, ClassicalHead):
+        head = loaded.experiment.model.head.name
+        raise ImgclfError(f"{config}: the head {head} is fitted at once: there is nothing to go on with")
+    overrides = (*overrides, *settled_run(config, overrides, runs_folder(runs_dir)))
     every = min(loaded.experiment.training.checkpoint_every_steps or CHECKPOINT_STEPS, CHECKPOINT_STEPS)
     folder = new_folder(runs_folder(runs_dir), f"verify-resume-{loaded.name}", f"-{datetime.now():%Y%m%d-%H%M%S}")
     overrides = (*overrides, f"training.checkpoint_every_steps={every}")
     training = _Training(config, overrides, device, data_dir, folder)
     screen.say(f"runs    {folder}, a checkpoint every {every} steps")
-    with _removed_if_interrupted(folder):
+    with _removed_unless_it_failed(folder):
         return _verified(training, config, kills, loaded.experiment.seed, screen)
 
 
@@ -171,14 +186,14 @@ def _verified(training: _Training, config: str, kills: int, seed: int, screen: S
 
 
 @contextmanager
-def _removed_if_interrupted(folder: Path) -> Iterator[None]:
-    """What a failure leaves is kept to be looked at; Ctrl-C leaves nothing."""
+def _removed_unless_it_failed(folder: Path) -> Iterator[None]:
+    """What a failure leaves is kept to be looked at; wrong input and Ctrl-C leave nothing."""
     try:
         yield
-    except Exception:
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as error:
+        is_wrong_input = isinstance(error, ImgclfError) and error.exit_status == ImgclfError.exit_status
+        if is_wrong_input or not isinstance(error, Exception):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
@@ -250,18 +265,22 @@ def _end_at_once() -> None:
 
 
 def _train(training: _Training, name: str, run: Path | None, kill: Kill | None) -> None:
-    """The work of a process: the training, with what it prints turned to a file."""
+    """The work of a process: the training, with what it prints turned to a file, and how it ended told there."""
     with training.log.open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     screen = _Killing(kill) if kill else Silent()
-    train(
-        None if run else training.config,
-        overrides=() if run else training.overrides,
-        name=None if run else name,
-        resume=run,
-        device=training.device,
-        data_dir=training.data_dir,
-        runs_dir=training.folder,
-        screen=screen,
-    )
+    try:
+        train(
+            None if run else training.config,
+            overrides=() if run else training.overrides,
+            name=None if run else name,
+            resume=run,
+            device=training.device,
+            data_dir=training.data_dir,
+            runs_dir=training.folder,
+            screen=screen,
+        )
+    except ImgclfError as error:
+        print("\n".join(["", *error.lines()]), file=sys.stderr, flush=True)
+        sys.exit(error.exit_status)

@@ -219,6 +219,27 @@ def test_a_signal_writes_a_checkpoint_and_prints_how_to_go_on(
     assert any((run / "checkpoints").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("model: lenet\ntraining: {batch_size: 5000}", "a batch of 5000 is larger"),
+        ("model: {name: lenet, head: svm}", "the head svm is fitted at once: there is nothing to go on with"),
+        # The earlier run is looked for where runs lie, not in the folder of the two trainings.
+        ("model: {name: transfer, run: RUN, cut: nosuch}", "expected a layer of the lenet of /"),
+    ],
+)
+def test_verify_resume_tells_wrong_input_as_train_does_and_leaves_nothing(
+    wrong: str, message: str, imgclf: Any, peaceful: Any, tmp_path: Path
+) -> None:
+    config, runs = tmp_path / "mine.yaml", peaceful.path.parent
+    config.write_text(f"dataset: digits\n{wrong.replace('RUN', peaceful.name)}\n")
+    before = sorted(runs.iterdir())
+    answer = imgclf("verify-resume", config, "--kills", 1, "--runs-dir", runs)
+    assert answer.status == 2
+    assert message in answer.err
+    assert sorted(runs.iterdir()) == before
+
+
 def test_verify_resume_finds_a_run_that_was_killed_three_times_the_same(imgclf: Any, tmp_path: Path) -> None:
     quick = ["--set", "model.filters=[2]", "--set", "model.dense_units=[8]", "--set", "training.epochs=2"]
     answer = imgclf("verify-resume", "lenet_digits", "--kills", 3, *quick, "--runs-dir", tmp_path)
