@@ -19,11 +19,13 @@ from imgclf.experiment.agreement import (
 )
 from imgclf.experiment.load import LoadedExperiment
 from imgclf.experiment.schema import Experiment
+from imgclf.experiment.stage_keys import keyed_stages
 from imgclf.images.fit import ImageFit
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.models.cost import activation_bytes, multiply_adds, parameter_bytes
 from imgclf.models.heads import build_model, cut
 from imgclf.models.initializers import zeros_for_random
+from imgclf.models.transfer import Transfer
 from imgclf.preprocessing import Preprocessing
 from imgclf.preprocessing.fit import fit as fit_preprocessing
 from imgclf.pretrained import pretrained_file
@@ -67,6 +69,12 @@ def check_network(loaded: LoadedExperiment, data_dir: str | Path | None) -> Path
     return path
 
 
+def check_layers(loaded: LoadedExperiment) -> None:
+    """Raise ImgclfError for every name of a layer that the network does not have."""
+    if misfits := layer_problems(loaded.experiment):
+        raise loaded.error(misfits)
+
+
 def layer_problems(experiment: Experiment) -> list[Misfit]:
     """Names of layers that the network does not have, as far as the images' shape is known without reading any.
 
@@ -74,10 +82,8 @@ def layer_problems(experiment: Experiment) -> list[Misfit]:
 
     To know its layers the network is built, where the experiment names one: 0.1 s for VGG16, 1 s for DenseNet121.
     """
-    stages = [(number, stage.trainable) for number, stage in enumerate(experiment.stages())]
-    named = [(number, trainable) for number, trainable in stages if trainable not in ("all", "head")]
     model, shape, misfits = experiment.model, experiment.shape_without_data(), []
-    if shape is None or not (named or model.cut_layer()):
+    if shape is None or not experiment.names_layers() or (isinstance(model, Transfer) and model.body is None):
         return []
     if message := too_small(model, shape):
         return [Misfit(("model",), f"{message}; set preprocessing.size")]
@@ -86,7 +92,7 @@ def layer_problems(experiment: Experiment) -> list[Misfit]:
             misfits.append(Misfit(("model", "cut"), message))
             model = model.model_copy(update={"cut": None})
         network = build_model(model, shape, {"label": 2})
-    for number, trainable in named:
+    for number, trainable in experiment.named_layers():
         if message := unknown_layer(network, cut(network)[1], trainable):
             stage = ("stages", number) if experiment.training.stages else ()
             misfits.append(Misfit(("training", *stage, "trainable"), message))
@@ -95,22 +101,29 @@ def layer_problems(experiment: Experiment) -> list[Misfit]:
 
 def check_data(loaded: LoadedExperiment, splits: Splits, devices: Devices) -> None:
     """What only the data itself can tell: shapes, classes, and whether there is a batch to train on."""
-    experiment, path = loaded.experiment, loaded.path
+    experiment = loaded.experiment
     misfits = shape_problems(experiment, splits.train.pixels.image_shape) + class_problems(experiment, splits.targets)
     misfits += schedule_problems(experiment, len(splits.train))
     misfits += [] if splits.validation else validation_problems(experiment)
+    if not isinstance(experiment.model.head, ClassicalHead):
+        misfits += batch_problems(experiment, len(splits.train), len(devices.names))
     if misfits:
         raise loaded.error(misfits)
-    for stage in () if isinstance(experiment.model.head, ClassicalHead) else experiment.stages():
-        if stage.batch_size > len(splits.train):
-            found = f"the training split has {len(splits.train)} images"
-            raise ImgclfError(
-                f"{path}: training.batch_size: {found}; a batch of {stage.batch_size} is larger",
-                hint=f"set it to {len(splits.train)} or less; a step is made of whole batches",
+
+
+def batch_problems(experiment: Experiment, images: int, devices: int) -> list[Misfit]:
+    """Batches that the training split does not fill once, or that the devices can't share."""
+    problems = {}
+    for stage in keyed_stages(experiment.training):
+        path, size = stage.path("batch_size"), stage.settings.batch_size
+        if size > images:
+            problems[path] = (
+                f"the training split has {images} images; a batch of {size} is larger; set it to {images} or less: a "
+                "step is made of whole batches"
             )
-        if stage.batch_size % len(devices.names):
-            found = f"{stage.batch_size} images can't be shared evenly by {len(devices.names)} devices"
-            raise ImgclfError(f"{path}: training.batch_size: {found}")
+        elif size % devices:
+            problems[path] = f"{size} images can't be shared evenly by {devices} devices"
+    return [Misfit(path, message) for path, message in problems.items()]
 
 
 def build_network(experiment: Experiment, splits: Splits, devices: Devices) -> keras.Model:

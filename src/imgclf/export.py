@@ -101,7 +101,7 @@ def find_exported(
     if form == "keras" and path.suffix != ".keras":
         raise ImgclfError(f"{path}: must end in .keras, by which Keras knows its format")
     for taken in (path, *([_names_file(path)] if form == "keras" else [])):
-        if taken.exists():
+        if os.path.lexists(taken):
             raise ImgclfError(f"{taken}: is there already, and is not written over", hint="name another: --output PATH")
     return source, path
 

@@ -36,6 +36,16 @@ class Misfit(ValueError):
         self.others = others
 
 
+def refuse_idle(settings: Settings, key: str, other: str, why: str) -> None:
+    """Raise Misfit where ``key`` has no effect, ``why``, and was given another value than its default.
+
+    ``other`` is the key that decides. A value that is the default may have been written by the program itself.
+    """
+    field = type(settings).model_fields[key]
+    if getattr(settings, key) != field.get_default(call_default_factory=True):
+        raise Misfit((key,), f"has no effect {why}", ((other,),))
+
+
 class Misfits(ValueError):
     """Several misfits of one validator, reported together."""
 

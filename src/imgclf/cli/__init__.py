@@ -12,7 +12,7 @@ from typing import NoReturn
 import typer
 
 from imgclf.cli import config, data, doctor, evaluate, export, models, predict, runs, train, verify_resume
-from imgclf.errors import ImgclfError
+from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.interruption import Interrupted
 
 READER_LEFT = 128 + 13  # SIGPIPE, by the shells' rule
@@ -72,6 +72,11 @@ def _run() -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+            hint = "a smaller model, training.batch_size or preprocessing.size needs less (`imgclf models show`)"
+            full = WorkFailed("the memory of this device does not suffice", hint=hint)
+            print("\n".join(full.lines()), file=sys.stderr)
+            sys.exit(full.exit_status)
         print(ImgclfError(f"{type(error).__name__}: {' '.join(str(error).split())}").lines()[0], file=sys.stderr)
         shows = "the lines above show" if debug else "--debug shows"
         print(f"hint: this is a fault of imgclf; {shows} where it happened", file=sys.stderr)

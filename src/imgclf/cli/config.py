@@ -78,13 +78,22 @@ def check_configs(
     ],
     set_: Set = None,
 ) -> None:
-    """Say what is wrong in experiment files, all of it, without training; the exit status is 2 if anything is."""
+    """Say what is wrong in experiment files, all that can be known without data; the exit status is 2 if anything is.
+
+    Where one names a layer, its network is built, which takes TensorFlow's seconds.
+    """
+    from imgclf.cli.screen import Terminal
     from imgclf.experiment.load import load_experiment
 
     failed = False
     for config in configs:
         try:
-            load_experiment(config, set_ or ())
+            loaded = load_experiment(config, set_ or ())
+            if loaded.experiment.names_layers():
+                from imgclf.assembly import check_layers
+
+                with Terminal().working(False):
+                    check_layers(loaded)
         except ImgclfError as error:
             failed = True
             print("\n".join(error.lines()), file=sys.stderr)

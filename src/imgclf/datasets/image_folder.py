@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from imgclf.datasets.base import DataPlaces, DatasetSettings, Splits
 from imgclf.datasets.held_out import TEST_SEED, TEST_SIZE, TestSeed, TestSize
-from imgclf.settings import Misfit
+from imgclf.settings import Misfit, refuse_idle
 
 
 class ImageFolder(DatasetSettings):
@@ -71,10 +71,8 @@ class ImageFolder(DatasetSettings):
 
     @model_validator(mode="after")
     def _csv_has_what_asks_for_it(self) -> ImageFolder:
-        if self.csv is None:
-            for key in ("file_column", "label_columns", "split_column"):
-                if getattr(self, key) != type(self).model_fields[key].default:
-                    raise Misfit((key,), "has no effect without csv, the file that has such columns", (("csv",),))
+        for key in ("file_column", "label_columns", "split_column") if self.csv is None else ():
+            refuse_idle(self, key, "csv", "without csv, the file that has such columns")
         if len(self.label_columns) > 1:
             for key in ("validation_path", "test_path"):
                 if getattr(self, key) is not None:

@@ -97,6 +97,15 @@ class Experiment(Settings):
             for stage in stages
         )
 
+    def named_layers(self) -> list[tuple[int, str]]:
+        """The stages, by number from 0, that train from a named layer on, and its name."""
+        stages = [(number, stage.trainable) for number, stage in enumerate(self.stages())]
+        return [(number, trainable) for number, trainable in stages if trainable not in ("all", "head")]
+
+    def names_layers(self) -> bool:
+        """Whether a layer is named anywhere, which only the network itself can tell to be there."""
+        return bool(self.named_layers() or self.model.cut_layer())
+
     def digest(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 over everything that changes a result, but the seed.
 

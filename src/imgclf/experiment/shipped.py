@@ -27,8 +27,11 @@ def find_config(config: str) -> Path:
     Raises ImgclfError with the nearest names where there is neither.
     """
     path = Path(config)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise ImgclfError(f"{config}: cannot be read: {error.strerror or error}") from error
     shipped = {file.stem: file for file in shipped_configs()}
     name = path.stem if path.suffix in (".yaml", ".yml") else config
     if path.name == config and name in shipped:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from imgclf.models.base import ModelSettings
 from imgclf.models.blocks import Padding, Style, chain, convolution, flat_layers
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation
 from imgclf.models.local_response import LocalResponse
-from imgclf.settings import Count, Fraction, ImageShape
+from imgclf.settings import Count, Fraction, ImageShape, refuse_idle
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,13 @@ class AlexNet(ModelSettings):
     dense_dropout: Fraction = Field(0.5, description="Share of the units that is dropped after each dense layer.")
     activation: Activation = Field("relu", description="Activation of every convolution and dense layer.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
+
+    @model_validator(mode="after")
+    def _constants_belong_to_the_normalisation(self) -> AlexNet:
+        if not self.local_response_normalization:
+            refuse_idle(self, "local_response", "local_response_normalization", "without that normalisation")
+        return self
 
     def smallest_image(self) -> tuple[int, int]:
         if self.padding == "same":

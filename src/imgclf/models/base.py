@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from imgclf.models.heads import SOFTMAX, HeadUnion
 from imgclf.models.published import PublishedWeights
-from imgclf.settings import ImageShape, Settings
+from imgclf.settings import ImageShape, Settings, refuse_idle
 
 if TYPE_CHECKING:
     import keras
@@ -19,6 +19,12 @@ class ModelSettings(Settings):
     """The section ``model``: the keys that every model has."""
 
     head: HeadUnion = Field(SOFTMAX, description="What attaches the classes of the data to the body.")
+
+    @model_validator(mode="after")
+    def _dropout_has_layers(self) -> ModelSettings:
+        if "dense_dropout" in type(self).model_fields and not getattr(self, "dense_units"):  # noqa: B009 (a subclass's)
+            refuse_idle(self, "dense_dropout", "dense_units", "without dense_units, the layers that it belongs to")
+        return self
 
     def smallest_image(self) -> tuple[int, int]:
         """The least height and width (pixels) from which the body can be built."""

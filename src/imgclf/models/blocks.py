@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from imgclf.models.initializers import Initializer
+from pydantic import Field
+
+from imgclf.models.initializers import BiasInitializer, Initializer
 from imgclf.models.layers import Activation, batch_normalization, dense_layers
-from imgclf.settings import ImageShape
+from imgclf.settings import Count, ImageShape
 
 if TYPE_CHECKING:
     import keras
 
 Padding = Literal["valid", "same"]
+Filters = Annotated[tuple[Count, ...], Field(min_length=1)]  # of the convolutions of a block
 Stages = tuple[tuple[int, ...], ...]  # one tuple a stage: the filters of its convolutions
 
 
@@ -22,7 +25,7 @@ class Style:
 
     activation: Activation
     kernel_initializer: Initializer
-    bias_initializer: Initializer
+    bias_initializer: BiasInitializer
     batch_norm: bool = False
 
 
@@ -82,8 +85,8 @@ def flat_layers(units: tuple[int, ...], style: Style, *, dropout: float, dense_d
 
     made: list[keras.Layer] = [layers.Flatten(name="flatten")]
     made += [layers.Dropout(dropout, name="flatten_dropout")] if dropout else []
-    initializers = style.kernel_initializer, style.bias_initializer
-    return made + dense_layers(units, style.activation, *initializers, dropout=dense_dropout)
+    kernel, bias = style.kernel_initializer, style.bias_initializer
+    return made + dense_layers(units, style.activation, kernel, bias, dropout=dense_dropout)
 
 
 def chain(name: str, image_shape: ImageShape, body: list[keras.Layer]) -> keras.Sequential:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from imgclf.settings import Count, Misfit, Positive, Settings
+from imgclf.settings import Count, Positive, Settings, refuse_idle
 
 if TYPE_CHECKING:
     import keras
@@ -114,9 +114,8 @@ class SvmHead(ClassicalHead):
 
     @model_validator(mode="after")
     def _linear_has_no_functions(self) -> SvmHead:
-        for key, value in (("gamma", self.gamma), ("support_vectors", self.support_vectors)):
-            if self.kernel == "linear" and value != type(self).model_fields[key].default:
-                raise Misfit((key,), "has no effect with the kernel linear; leave it out, or take rbf", (("kernel",),))
+        for key in ("gamma", "support_vectors") if self.kernel == "linear" else ():
+            refuse_idle(self, key, "kernel", "with the kernel linear; leave it out, or take rbf")
         return self
 
     def size_note(self) -> str | None:

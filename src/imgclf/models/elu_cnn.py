@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from imgclf.models.base import ModelSettings
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.blocks import Filters
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation, batch_normalization, dense_layers
 from imgclf.settings import Count, Fraction, ImageShape, Misfit, NonNegative
 
@@ -23,7 +24,7 @@ class EluCnn(ModelSettings):
     """
 
     name: Literal["elu_cnn"] = Field(description="Blocks of convolution, ELU and batch normalisation, with dropout.")
-    blocks: tuple[tuple[Count, ...], ...] = Field(
+    blocks: tuple[Filters, ...] = Field(
         ((32, 32), (64, 64), (128, 128)),
         min_length=1,
         description="One list a block: the filters of its convolutions, in order.",
@@ -38,7 +39,7 @@ class EluCnn(ModelSettings):
     dense_units: tuple[Count, ...] = Field((), description="Units of each dense layer, in order; may be empty.")
     activation: Activation = Field("elu", description="Activation of every convolution and dense layer.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
 
     @model_validator(mode="after")
     def _a_dropout_a_block(self) -> EluCnn:

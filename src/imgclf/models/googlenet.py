@@ -9,7 +9,7 @@ from pydantic import Field
 
 from imgclf.models.base import ModelSettings
 from imgclf.models.blocks import Style, convolution, normalization
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation
 from imgclf.models.local_response import LocalResponse
 from imgclf.settings import Count, Fraction, ImageShape
@@ -63,7 +63,7 @@ class GoogLeNet(ModelSettings):
     dropout: Fraction = Field(0.4, description="Share of the features that is dropped.")
     activation: Activation = Field("relu", description="Activation of every convolution.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
 
     def build_body(self, image_shape: ImageShape) -> keras.Model:
         from keras import Model, layers

@@ -7,12 +7,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from imgclf.models.classical_heads import ClassicalHead, LogisticRegressionHead, SvmHead
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation, dense_layers
-from imgclf.settings import Count, Fraction, ImageShape, Settings
+from imgclf.settings import Count, Fraction, ImageShape, Settings, refuse_idle
 
 if TYPE_CHECKING:
     import keras
@@ -31,7 +31,13 @@ class HeadSettings(Settings):
     activation: Activation = Field("relu", description="Activation of these dense layers.")
     dropout: Fraction = Field(0.0, description="Share of the units that is dropped after each of these dense layers.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
+
+    @model_validator(mode="after")
+    def _dense_layers_have_what_is_theirs(self) -> HeadSettings:
+        for key in ("activation", "dropout") if not self.dense_units else ():
+            refuse_idle(self, key, "dense_units", "without dense_units, the layers that it belongs to")
+        return self
 
     def problem(self, target: str, classes: int) -> str | None:  # noqa: ARG002
         """Why the head can't tell so many classes apart, or None where it can."""

@@ -14,20 +14,24 @@ if TYPE_CHECKING:
     import keras
 
 
+OfAnyShape = Literal[
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "zeros", "ones"
+]
+
+
 class PlainInitializer(Settings):
     """An initialiser of Keras that needs no number."""
 
-    name: Literal[
-        "glorot_uniform",
-        "glorot_normal",
-        "he_uniform",
-        "he_normal",
-        "lecun_uniform",
-        "lecun_normal",
-        "orthogonal",
-        "zeros",
-        "ones",
-    ] = Field(description="Name of the Keras initialiser.")
+    name: Literal[OfAnyShape, "orthogonal"] = Field(description="Name of the Keras initialiser.")
+
+    def build(self) -> keras.initializers.Initializer:
+        return _build(self.name)
+
+
+class PlainBiasInitializer(Settings):
+    """An initialiser of Keras that needs no number, for one row of numbers: orthogonal ones need two."""
+
+    name: OfAnyShape = Field(description="Name of the Keras initialiser.")
 
     def build(self) -> keras.initializers.Initializer:
         return _build(self.name)
@@ -68,8 +72,11 @@ class ConstantInitializer(Settings):
 Initializer = Annotated[
     PlainInitializer | NormalInitializer | UniformInitializer | ConstantInitializer, Field(discriminator="name")
 ]
+BiasInitializer = Annotated[
+    PlainBiasInitializer | NormalInitializer | UniformInitializer | ConstantInitializer, Field(discriminator="name")
+]
 GLOROT_UNIFORM = PlainInitializer(name="glorot_uniform")
-ZEROS = PlainInitializer(name="zeros")
+ZEROS = PlainBiasInitializer(name="zeros")
 
 RANDOM = {
     "VarianceScaling": "variance_scaling",

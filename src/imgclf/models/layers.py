@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from imgclf.models.initializers import Initializer
+from imgclf.models.initializers import BiasInitializer, Initializer
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +16,7 @@ def dense_layers(
     units: tuple[int, ...],
     activation: Activation,
     kernel: Initializer,
-    bias: Initializer,
+    bias: BiasInitializer,
     dropout: float = 0.0,
     prefix: str = "",
 ) -> list[keras.Layer]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from imgclf.models.base import ModelSettings
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation, dense_layers
 from imgclf.settings import Count, ImageShape
 
@@ -28,7 +28,7 @@ class LeNet(ModelSettings):
     dense_units: tuple[Count, ...] = Field((500,), description="Units of each dense layer, in order; may be empty.")
     activation: Activation = Field("relu", description="Activation of every convolution and dense layer.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
 
     def smallest_image(self) -> tuple[int, int]:
         side = 2 ** len(self.filters)

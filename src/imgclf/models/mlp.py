@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from imgclf.models.base import ModelSettings
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation, dense_layers
 from imgclf.settings import Count, Fraction, ImageShape
 
@@ -26,7 +26,7 @@ class Mlp(ModelSettings):
     activation: Activation = Field("relu", description="Activation of every dense layer.")
     dropout: Fraction = Field(0.0, description="Share of the units that is dropped after each dense layer.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
 
     def build_body(self, image_shape: ImageShape) -> keras.Model:
         from keras import Sequential, layers

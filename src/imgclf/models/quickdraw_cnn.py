@@ -8,7 +8,7 @@ from pydantic import Field
 
 from imgclf.models.base import ModelSettings
 from imgclf.models.blocks import Style, chain, flat_layers, smallest_side, stage_layers
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation
 from imgclf.settings import Count, Fraction, ImageShape
 
@@ -33,7 +33,7 @@ class QuickdrawCnn(ModelSettings):
     dense_dropout: Fraction = Field(0.5, description="Share of the units that is dropped after each dense layer.")
     activation: Activation = Field("relu", description="Activation of every convolution and dense layer.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
 
     def smallest_image(self) -> tuple[int, int]:
         side = smallest_side(self._stages(), self.kernel_size, "valid", POOL_SIZE)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from imgclf.models.base import ModelSettings
-from imgclf.models.blocks import Padding, Style, chain, flat_layers, smallest_side, stage_layers
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.blocks import Filters, Padding, Style, chain, flat_layers, smallest_side, stage_layers
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation
 from imgclf.settings import Count, Fraction, ImageShape
 
@@ -30,7 +30,7 @@ class SmallVgg(ModelSettings):
     """
 
     name: Literal["small_vgg"] = Field(description="Stages of 3x3 convolutions and pooling, as VGG has them.")
-    stages: tuple[tuple[Count, ...], ...] = Field(
+    stages: tuple[Filters, ...] = Field(
         ((32,), (64,), (128,), (128,)),
         min_length=1,
         description="One list a stage: the filters of its convolutions, in order.",
@@ -45,7 +45,7 @@ class SmallVgg(ModelSettings):
     dense_dropout: Fraction = Field(0.0, description="Share of the units that is dropped after each dense layer.")
     activation: Activation = Field("relu", description="Activation of every convolution and dense layer.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
-    bias_initializer: Initializer = Field(ZEROS, description="How the biases start.")
+    bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
 
     def smallest_image(self) -> tuple[int, int]:
         side = smallest_side(self.stages, self.kernel_size, self.padding, self.pool_size)

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from imgclf.models.affine import IDENTITY, Transform, sampler_class
 from imgclf.models.base import ModelSettings
-from imgclf.models.blocks import Padding, Style, flat_layers, smallest_side, stage_layers
-from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, Initializer
+from imgclf.models.blocks import Filters, Padding, Style, flat_layers, smallest_side, stage_layers
+from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation, dense_layers
 from imgclf.settings import Count, Fraction, ImageShape, Misfit
 
@@ -47,7 +47,7 @@ class SpatialTransformer(ModelSettings):
     sampled_size: Count | tuple[Count, Count] | None = Field(
         None, description="Height and width (one number: a square) of the sampler's images. null: those of its input."
     )
-    blocks: tuple[tuple[Count, ...], ...] = Field(
+    blocks: tuple[Filters, ...] = Field(
         ((32,), (64,)), min_length=1, description="As in `simple_cnn`: one list a block, the filters of its layers."
     )
     kernel_size: Count = Field(3, description="Side of each filter of the blocks, in pixels.")
@@ -62,7 +62,7 @@ class SpatialTransformer(ModelSettings):
     kernel_initializer: Initializer = Field(
         GLOROT_UNIFORM, description="How the weights start, but those of the transform, which are 0."
     )
-    bias_initializer: Initializer = Field(
+    bias_initializer: BiasInitializer = Field(
         ZEROS, description="How the biases start, but those of the transform, which are the identity."
     )
 

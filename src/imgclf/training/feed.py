@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Feed:
     draws: Draws
     batch: int
 
-    def chunks(self, spans: list[Span]) -> Iterator[Chunk]:
+    def chunks(self, spans: Iterable[Span]) -> Iterator[Chunk]:
         """The chunks of ``spans``; an error of the reading thread is raised here."""
         ready: queue.Queue[Chunk | BaseException | None] = queue.Queue(maxsize=1)
         left = threading.Event()
@@ -100,16 +100,15 @@ def _put(
     return False
 
 
-def spans(first: int, last: int, steps_per_epoch: int, longest: int, stops: tuple[int, ...]) -> list[Span]:
+def spans(first: int, last: int, steps_per_epoch: int, longest: int, stops: tuple[int, ...]) -> Iterator[Span]:
     """The steps from ``first`` to ``last`` cut into spans of at most ``longest``.
 
     A span also ends where an epoch does, and at every multiple of each of ``stops`` (validation, summaries).
     """
-    cut, step = [], first
+    step = first
     while step < last:
         epoch, within = divmod(step, steps_per_epoch)
         ends = [step + longest, last, (epoch + 1) * steps_per_epoch]
         ends += [(step // stop + 1) * stop for stop in stops]
-        cut.append(Span(step, epoch, within, min(ends) - step))
+        yield Span(step, epoch, within, min(ends) - step)
         step = min(ends)
-    return cut

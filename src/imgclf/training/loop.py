@@ -136,17 +136,17 @@ class _Stage:
         task, stage, images = self._task, self._settings, self._task.seen(self._number).train
         order = Order(len(images.labels), stage.batch_size, task.seed)
         draws = Draws(stage.augmentations(task.augmentations), len(images.labels), task.seed)
-        left = [] if self._is_stopped() else self._spans()
+        left = iter(()) if self._is_stopped() else self._spans()
         return Feed(images.pixels, images.labels, order, draws, stage.batch_size).chunks(left)
 
-    def _spans(self) -> list[Span]:
+    def _spans(self) -> Iterator[Span]:
         """What is left of the stage, in the same spans as if nothing had been done yet."""
         settings, outcome = self._task.settings, self._outcome
         stops = (settings.validate_every, settings.tensorboard.summaries_every, settings.checkpoint_every_steps)
         every = tuple(stop for stop in stops if isinstance(stop, int))
         cut = spans(outcome.done, self._last, self._epoch_steps, settings.steps_per_call or 1, every)
         before, epochs = outcome.steps_before, outcome.epochs
-        return [Span(before + span.first, epochs + span.epoch, span.step, span.steps) for span in cut]
+        return (Span(before + span.first, epochs + span.epoch, span.step, span.steps) for span in cut)
 
     def _measure_and_keep(self, learning_rate: float) -> None:
         """After a chunk: a row and a checkpoint where one is due."""
