@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from imgclf.assembly import check_network, keeps_memory
+from imgclf.assembly import batch_problems, check_network, keeps_memory
 from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
+from imgclf.experiment.schema import Experiment
+from imgclf.experiment.validate import validate
+from imgclf.experiment.yaml_text import parse
 from imgclf.models.heads import build_model
 from imgclf.models.lenet import LeNet
 from imgclf.models.transfer import Transfer
@@ -38,3 +41,18 @@ def test_images_too_small_for_a_network_whose_layer_is_named_are_a_mistake_of_th
         loaded = replace(loaded, experiment=loaded.experiment.model_copy(update={"model": taken}))
     with pytest.raises(ImgclfError, match=r"small.yaml:3: model: images of 2x2 pixels are too small .* needs 4x4"):
         check_network(loaded, tmp_path)
+
+
+def test_a_batch_that_does_not_fit_is_a_mistake_at_the_key_that_it_comes_from() -> None:
+    stages = "[{epochs: 1}, {epochs: 1, batch_size: 9}]"
+    text = f"dataset: digits\nmodel: lenet\ntraining:\n  batch_size: 50\n  stages: {stages}\n"
+    experiment = validate(parse(text, "mine.yaml"), Experiment)
+    assert batch_problems(experiment, 100, 1) == []
+    (large,) = batch_problems(experiment, 49, 1)
+    assert (large.path, large.message.startswith("the training split has 49 images; a batch of 50")) == (
+        ("training", "batch_size"), True
+    )  # fmt: skip
+    (odd,) = batch_problems(experiment, 100, 2)
+    assert (odd.path, odd.message) == (
+        ("training", "stages", 1, "batch_size"), "9 images can't be shared evenly by 2 devices"
+    )  # fmt: skip

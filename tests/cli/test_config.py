@@ -36,6 +36,21 @@ def test_check_says_ok_for_each_file_that_is(imgclf: Imgclf) -> None:
     assert (answer.status, answer.out, answer.err) == (0, "lenet_digits: ok\nlenet_mnist: ok\n", "")
 
 
+def test_check_looks_for_the_layers_that_are_named(imgclf: Imgclf) -> None:
+    answer = imgclf("config", "check", "lenet_digits", "--set", "training.trainable=nosuch")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith("error: --set training.trainable=nosuch: training.trainable: expected all, head, or")
+    assert imgclf("config", "check", "lenet_digits", "--set", "training.trainable=conv_2").status == 0
+    transfer = "model={name: transfer, run: latest, cut: any}"  # the earlier run's network is not read here
+    assert imgclf("config", "check", "lenet_digits", "--set", transfer).status == 0
+
+
+def test_a_name_that_no_file_can_have_is_told_and_the_next_file_is_checked(imgclf: Imgclf) -> None:
+    answer = imgclf("config", "check", "x" * 300, "lenet_digits")
+    assert (answer.status, answer.out) == (2, "lenet_digits: ok\n")
+    assert answer.err == f"error: {'x' * 300}: cannot be read: File name too long\n"
+
+
 def test_check_tells_all_problems_of_all_files(imgclf: Imgclf, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(BROKEN)

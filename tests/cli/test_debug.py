@@ -28,3 +28,16 @@ def test_a_fault_of_the_program_is_called_so_and_debug_shows_it(
     assert plain.err == "error: KeyError: 'a fault'\nhint: this is a fault of imgclf; --debug shows where it happened\n"
     assert shown.err.startswith("Traceback")
     assert "hint: this is a fault of imgclf; the lines above show where it happened\n" in shown.err
+
+
+@pytest.mark.parametrize("name", ["MemoryError", "ResourceExhaustedError"])
+def test_memory_that_does_not_suffice_is_no_fault_of_the_program(
+    name: str, imgclf: Imgclf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise MemoryError if name == "MemoryError" else type(name, (Exception,), {})("OOM when allocating")
+
+    monkeypatch.setattr("imgclf.experiment.load.find_config", full)
+    answer = imgclf("train", "any")
+    assert answer.status == 1
+    assert answer.err.startswith("error: the memory of this device does not suffice\nhint: a smaller model, ")

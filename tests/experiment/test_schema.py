@@ -300,3 +300,34 @@ def test_a_head_that_is_fitted_at_once_refuses_what_would_have_no_effect() -> No
     with pytest.raises(ValidationError) as refused:
         Experiment.model_validate_json(json.dumps(data))
     assert str(refused.value).count("fitted") >= 4
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("{name: lenet, head: {name: softmax, dropout: 0.5}}", "model.head.dropout: has no effect without dense_units"),
+        ("{name: lenet, head: {name: softmax, activation: elu}}", "model.head.activation: has no effect without dense"),
+        ("{name: simple_cnn, dense_units: [], dense_dropout: 0.5}", "model.dense_dropout: has no effect without dense"),
+        (
+            "{name: alexnet, local_response_normalization: false, local_response: {bias: 3}}",
+            "model.local_response: has no effect without that normalisation",
+        ),
+        ("{name: lenet, bias_initializer: orthogonal}", "model.bias_initializer: unknown name"),
+        (
+            "{name: lenet, head: {name: softmax, bias_initializer: orthogonal}}",
+            "model.head.bias_initializer: unknown name",
+        ),
+        ("{name: simple_cnn, blocks: [[8], [], [8]]}", r"model.blocks\[1\]: expected a list .* \(at least 1 entry\)"),
+        ("{name: elu_cnn, blocks: [[8], []]}", r"model.blocks\[1\]: expected a list .* \(at least 1 entry\)"),
+    ],
+)
+def test_settings_of_a_model_that_could_do_nothing_are_refused_at_their_place(model: str, message: str) -> None:
+    with pytest.raises(ExperimentError, match=rf"mine.yaml:2: .*{message}"):
+        validate(parse(f"dataset: digits\nmodel: {model}\n", "mine.yaml"), Experiment)
+
+
+def test_what_the_program_writes_of_such_settings_itself_is_taken_back() -> None:
+    text = "dataset: digits\nmodel: {name: simple_cnn, dense_units: []}\n"
+    written = validate(parse(text, "mine.yaml"), Experiment).complete()
+    assert written["model"]["dense_dropout"] == 0.3
+    assert validate(parse(json.dumps(written), "mine.yaml"), Experiment).complete() == written

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -105,3 +106,8 @@ def test_spans_cover_every_step_once_and_in_order() -> None:
 def test_spans_end_with_epochs_and_at_every_stop() -> None:
     ends = {span.first + span.steps for span in spans(0, 31, 6, 100, (5, 7))}
     assert ends == {6, 12, 18, 24, 30} | {5, 10, 15, 20, 25, 30} | {7, 14, 21, 28} | {31}
+
+
+def test_a_run_of_any_length_begins_at_once() -> None:
+    first = list(islice(spans(0, 10**15, 10, 4, ()), 3))
+    assert [(span.first, span.steps) for span in first] == [(0, 4), (4, 4), (8, 2)]
