@@ -35,12 +35,18 @@ class Options:
 
 DEFAULTS = Options()
 
-# As `python -m imgclf`, but without the present folder among the places of modules: what lies there is the user's.
-_START = (
-    "import sys; place = sys.argv[1]; sys.argv[:2] = ['imgclf']; "
-    "sys.path = [one for one in sys.path if one] + [place]; "
-    "from imgclf.cli import main; main()"
-)
+# Python takes modules from the present folder first: what lies there is the user's.
+_WITHOUT_PRESENT_FOLDER = """
+import sys
+place, sys.argv[:2] = sys.argv[1], ["imgclf"]
+sys.path = [one for one in sys.path if one] + [place]
+"""
+
+
+def own_python(code: str, *arguments: str) -> list[str]:
+    """The command by which this Python runs ``code``, which finds the program's modules and no file of the user's."""
+    place = str(Path(imgclf.__file__).parents[1])
+    return [sys.executable, "-c", _WITHOUT_PRESENT_FOLDER + code, place, *arguments]
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def run_imgclf(arguments: Sequence[str], say: Callable[[str], None]) -> Ended:
 
     It runs in a session of its own, so that Ctrl-C reaches this process alone, which ends it and then itself.
     """
-    command = [sys.executable, "-c", _START, str(Path(imgclf.__file__).parents[1]), *arguments]
+    command = own_python("from imgclf.cli import main; main()", *arguments)
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # whatever the user's language: we read both streams
     errors: list[str] = []
     with (

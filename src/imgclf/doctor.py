@@ -7,7 +7,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from imgclf.children import own_python
 from imgclf.datasets import publications
 from imgclf.errors import ImgclfError
 from imgclf.places import cache_folder, data_folder, runs_folder
@@ -108,18 +108,16 @@ def _installed(name: str) -> str | None:
 
 def _probe() -> tuple[Finding, Finding]:
     """Whether TensorFlow starts and computes, and which instructions of the processor its kernels use."""
-    command = [sys.executable, "-c", PROBE.read_text(encoding="utf-8")]
+    command = own_python(PROBE.read_text(encoding="utf-8"))
     try:
-        with tempfile.TemporaryDirectory() as empty:  # Python would take modules from the user's folder
-            ended = subprocess.run(
-                command,
-                capture_output=True,
-                cwd=empty,
-                env={**os.environ, "ONEDNN_VERBOSE": "1"},
-                text=True,
-                errors="replace",
-                timeout=PROBE_SECONDS,
-            )
+        ended = subprocess.run(
+            command,
+            capture_output=True,
+            env={**os.environ, "ONEDNN_VERBOSE": "1"},
+            text=True,
+            errors="replace",
+            timeout=PROBE_SECONDS,
+        )
     except subprocess.TimeoutExpired:
         return _no_start(f"no end after {PROBE_SECONDS:g} s"), _instructions("")
     if ended.returncode:

@@ -87,8 +87,8 @@ def evaluate(
     evaluation.report.update({"weights": source.weights.name} | ({"warning": warning} if warning else {}))
     if source.run is None:
         return evaluation.report
-    if not warning:
-        record_test(source.run, evaluation)
+    if not warning and source.record.get("status") == "finished" and "test_fingerprint" not in source.record["data"]:
+        record_test(source.run, evaluation)  # of a run from before this was kept
     if samples > len(evaluation.pixels):
         screen.say(f"--samples {samples}: the {split} split has only {len(evaluation.pixels)} images")
     say_undrawable(splits.targets, screen.say)
@@ -217,10 +217,9 @@ def _is_same_test(source: Source, evaluation: Evaluation) -> bool:
 
 
 def record_test(run: RunFolder, evaluation: Evaluation) -> None:
-    """Keep in run.json which test images the run was tested on, where that is what was evaluated."""
-    data = run.record()["data"]
-    if evaluation.fingerprint and "test_fingerprint" not in data:
-        run.update(data={**data, "test_fingerprint": evaluation.fingerprint})
+    """Keep in run.json on which test images the run's report is."""
+    if evaluation.fingerprint:
+        run.update(data={**run.record()["data"], "test_fingerprint": evaluation.fingerprint})
 
 
 def _refuse_other_classes(dataset: str, known: Sequence[Target], found: Sequence[Target]) -> None:

@@ -21,21 +21,22 @@ from imgclf.recording import Recorder
 from imgclf.runs.folder import RunFolder
 from imgclf.serving import check_serving
 from imgclf.training.progress import Outcome
+from imgclf.training.settings import TrainingSettings
 from imgclf.training.task import Images, Task
 
 INK_IMAGES = 60_000  # all of MNIST, where looking takes a second; of larger data this many, evenly spread
 
 
-def refuse_not_finite(outcome: Outcome, run: RunFolder) -> None:
+def refuse_not_finite(outcome: Outcome, run: RunFolder, training: TrainingSettings) -> None:
     """Raise WorkFailed where a loss or gradient was not finite, after writing down which."""
     if outcome.not_finite is None:
         return
-    step, epoch = outcome.not_finite
+    (step, epoch), keys = outcome.not_finite, keys_to_change(training, outcome.stage)
     run.update(not_finite={"step": step, "epoch": epoch})
     raise WorkFailed(
         f"{run.path}: the loss or a gradient of step {step} (epoch {epoch}) is not finite; training stopped there",
-        hint=f"{run.last_weights} holds the weights before that step; try a smaller training.optimizer.learning_rate "
-        "or training.clip_norm",
+        hint=f"{run.last_weights} holds the weights before that step; try a smaller {keys['learning_rate']} or "
+        f"{keys['clip_norm']}",
     )
 
 

@@ -71,7 +71,7 @@ class Recorder:
 
     def progressed(self, step: int, total: int, loss: float) -> None:
         self._progress = (step, total)
-        self._screen.progress("training", step, total, f"loss {loss:.4f}")
+        self._screen.progress("training", step, total, "" if math.isnan(loss) else f"loss {loss:.4f}")
 
     def measured(self, row: Row, model: keras.Model) -> None:
         self._history.append(row)

@@ -39,10 +39,11 @@ class Misfit(ValueError):
 def refuse_idle(settings: Settings, key: str, other: str, why: str) -> None:
     """Raise Misfit where ``key`` has no effect, ``why``, and was given another value than its default.
 
-    ``other`` is the key that decides. A value that is the default may have been written by the program itself.
+    ``other`` is the key that decides. A value that is the default may have been written by the program itself, and 0 or
+    nothing asks for no effect.
     """
-    field = type(settings).model_fields[key]
-    if getattr(settings, key) != field.get_default(call_default_factory=True):
+    value, field = getattr(settings, key), type(settings).model_fields[key]
+    if value and value != field.get_default(call_default_factory=True):
         raise Misfit((key,), f"has no effect {why}", ((other,),))
 
 

@@ -139,7 +139,7 @@ def train(
                     with recorder.interruption.caught():
                         outcome = fit(task, recorder, resumed.states if resumed else None)
             recorder.draw_graph(task.model)
-            refuse_not_finite(outcome, run)
+            refuse_not_finite(outcome, run, experiment.training)
             report, diagnosis = finish_run(run, task, experiment, splits, fitting, recorder, outcome)
     return TrainingResult(run, experiment, report, diagnosis, time.monotonic() - started)
 

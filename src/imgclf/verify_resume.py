@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from imgclf.children import own_python
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.experiment.load import load_experiment
 from imgclf.models.classical_heads import ClassicalHead
@@ -87,22 +90,33 @@ class _Training:
 
         Raises ImgclfError where it found the input wrong, WorkFailed where it failed for another reason.
         """
-        found = self.find(name)
-        process = get_context("spawn").Process(target=_train, args=(self, name, found and found.path, kill))
-        process.start()
-        try:
-            process.join()
-        finally:
-            process.kill()
-        killed = kill is not None and process.exitcode == -signal.SIGKILL
-        if process.exitcode != 0 and not killed:
-            _, _, told = self.log.read_text(encoding="utf-8", errors="replace").rpartition("\nerror: ")
-            error, _, hint = told.strip().partition("\nhint: ")
-            if process.exitcode == ImgclfError.exit_status:
-                raise ImgclfError(error, hint=hint or None)
-            last = error.rpartition("\n")[2]
-            raise WorkFailed(f"{name}: training ended with status {process.exitcode}: {last}", hint=f"see {self.log}")
+        found, before = self.find(name), self.log.stat().st_size if self.log.exists() else 0
+        work = {"name": name, "run": found and str(found.path), "kill": kill and asdict(kill), **self._plain()}
+        with (
+            self.log.open("ab") as log,
+            subprocess.Popen(own_python(_WORK, json.dumps(work)), stdout=log, stderr=log) as process,
+        ):
+            try:
+                process.wait()
+            finally:
+                process.kill()
+        killed = kill is not None and process.returncode == -signal.SIGKILL
+        if process.returncode != 0 and not killed:
+            raise self._failure(name, process.returncode, self.log.read_bytes()[before:].decode(errors="replace"))
         return not killed
+
+    def _plain(self) -> dict[str, Any]:
+        data_dir = None if self.data_dir is None else str(self.data_dir)
+        return {**vars(self), "data_dir": data_dir, "folder": str(self.folder)}
+
+    def _failure(self, name: str, status: int, printed: str) -> ImgclfError:
+        """What to raise for a process that ended with a status, by what it printed from its first error on."""
+        lines = printed.splitlines()
+        first = next((place for place, line in enumerate(lines) if line.startswith("error: ")), len(lines))
+        if status == ImgclfError.exit_status and lines[first:]:
+            return ImgclfError("\n".join(lines[first:]).removeprefix("error: "))
+        last = (lines[first:] or lines[-1:] or [""])[0].removeprefix("error: ")
+        return WorkFailed(f"{name}: training ended with status {status}: {last}", hint=f"see {self.log}")
 
     def find(self, name: str) -> RunFolder | None:
         """The run of this name, where it has begun."""
@@ -264,23 +278,31 @@ def _end_at_once() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _train(training: _Training, name: str, run: Path | None, kill: Kill | None) -> None:
-    """The work of a process: the training, with what it prints turned to a file, and how it ended told there."""
-    with training.log.open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    screen = _Killing(kill) if kill else Silent()
+_WORK = "import json; from imgclf.verify_resume import train_here; train_here(**json.loads(sys.argv[1]))"
+
+
+def train_here(
+    name: str,
+    run: str | None,
+    kill: dict[str, Any] | None,
+    config: str,
+    overrides: Sequence[str],
+    device: DeviceChoice | None,
+    data_dir: str | None,
+    folder: str,
+) -> None:
+    """The work of a process of its own: the training of one of the two runs, or of what is left of it."""
     try:
         train(
-            None if run else training.config,
-            overrides=() if run else training.overrides,
+            None if run else config,
+            overrides=() if run else overrides,
             name=None if run else name,
             resume=run,
-            device=training.device,
-            data_dir=training.data_dir,
-            runs_dir=training.folder,
-            screen=screen,
+            device=device,
+            data_dir=data_dir,
+            runs_dir=folder,
+            screen=_Killing(Kill(**kill)) if kill else Silent(),
         )
     except ImgclfError as error:
-        print("\n".join(["", *error.lines()]), file=sys.stderr, flush=True)
+        print("\n".join(error.lines()), file=sys.stderr)
         sys.exit(error.exit_status)

@@ -30,6 +30,13 @@ def test_a_fault_of_the_program_is_called_so_and_debug_shows_it(
     assert "hint: this is a fault of imgclf; the lines above show where it happened\n" in shown.err
 
 
+def test_a_path_that_the_system_refuses_is_wrong_input(imgclf: Imgclf) -> None:
+    for arguments in (("predict", "a.png", "--csv", "x" * 300), ("evaluate", "--weights", "x" * 300)):
+        answer = imgclf(*arguments)
+        assert answer.status == 2
+        assert answer.err == f"error: {'x' * 300}: File name too long\n"
+
+
 @pytest.mark.parametrize("name", ["MemoryError", "ResourceExhaustedError"])
 def test_memory_that_does_not_suffice_is_no_fault_of_the_program(
     name: str, imgclf: Imgclf, monkeypatch: pytest.MonkeyPatch

@@ -312,6 +312,10 @@ def test_a_head_that_is_fitted_at_once_refuses_what_would_have_no_effect() -> No
             "{name: alexnet, local_response_normalization: false, local_response: {bias: 3}}",
             "model.local_response: has no effect without that normalisation",
         ),
+        (
+            "{name: googlenet, local_response_normalization: false, local_response: {bias: 3}}",
+            "model.local_response: has no effect without that normalisation",
+        ),
         ("{name: lenet, bias_initializer: orthogonal}", "model.bias_initializer: unknown name"),
         (
             "{name: lenet, head: {name: softmax, bias_initializer: orthogonal}}",
@@ -327,6 +331,8 @@ def test_settings_of_a_model_that_could_do_nothing_are_refused_at_their_place(mo
 
 
 def test_what_the_program_writes_of_such_settings_itself_is_taken_back() -> None:
+    zero = "dataset: digits\nmodel: {name: simple_cnn, dense_units: [], dense_dropout: 0.0}\n"
+    assert validate(parse(zero, "mine.yaml"), Experiment).model.name == "simple_cnn"
     text = "dataset: digits\nmodel: {name: simple_cnn, dense_units: []}\n"
     written = validate(parse(text, "mine.yaml"), Experiment).complete()
     assert written["model"]["dense_dropout"] == 0.3

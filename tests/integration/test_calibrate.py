@@ -162,7 +162,7 @@ def test_a_file_that_is_no_calibration_is_refused(
     answer = imgclf("evaluate", run)
     assert answer.status == 2
     assert f"{run / 'calibration.json'}: {found}" in answer.err
-    assert "hint: `imgclf evaluate RUN --calibrate` writes it anew" in answer.err
+    assert f"hint: `imgclf evaluate {run} --calibrate` writes it anew" in answer.err
 
 
 def test_what_the_hint_says_replaces_a_file_that_is_no_calibration(imgclf: Imgclf, run: Path) -> None:

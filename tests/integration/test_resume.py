@@ -222,7 +222,10 @@ def test_a_signal_writes_a_checkpoint_and_prints_how_to_go_on(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("model: lenet\ntraining: {batch_size: 5000}", "a batch of 5000 is larger"),
+        (
+            "model: lenet\ntraining: {stages: [{batch_size: 5000}, {batch_size: 6000}]}",
+            "a batch of 5000 is larger; set it to 1294 or less: a step is made of whole batches\nerror: ",
+        ),
         ("model: {name: lenet, head: svm}", "the head svm is fitted at once: there is nothing to go on with"),
         # The earlier run is looked for where runs lie, not in the folder of the two trainings.
         ("model: {name: transfer, run: RUN, cut: nosuch}", "expected a layer of the lenet of /"),

@@ -91,3 +91,8 @@ def test_a_damaged_or_foreign_record_makes_no_group_and_hides_no_other(content: 
     assert list_groups(group.path.parent) == [group]
     with pytest.raises(ImgclfError, match="other"):
         find_run("other", group.path.parent)
+
+
+def test_a_foreign_record_takes_no_time_from_the_names_of_runs(group: Group) -> None:
+    (group.path.parent / "summary.json").write_text('{"accuracy": 0.5}')
+    assert create_run_folder(group.path.parent, "lenet", NOW).name == "lenet-20261124-180507"

@@ -33,9 +33,10 @@ class Watcher:
     last: list[np.ndarray] = field(default_factory=list)
     summarised: list[int] = field(default_factory=list)
     restored: bool = False
+    may_overflow: bool = False
 
     def progressed(self, step: int, total: int, loss: float) -> None:
-        assert loss > 0 or np.isnan(loss)  # of a chunk without an update
+        assert np.isfinite(loss) or self.may_overflow
         self.progress.append((step, total))
 
     def measured(self, row: dict[str, Any], model: Any) -> None:

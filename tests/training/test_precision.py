@@ -95,6 +95,7 @@ def test_the_loss_scale_doubles_after_two_thousand_good_steps(make_task: MakeTas
 def test_a_float16_run_that_no_scale_helps_stops_and_names_the_step(make_task: MakeTask, watcher: Any) -> None:
     # The first update makes weights beyond float16; every later step overflows at every scale, 2^15 down to 1.
     task = make_task(MODEL, precision="float16", epochs=9, optimizer={"name": "sgd", "learning_rate": 1e20})
+    watcher.may_overflow = True
     outcome = fit(task, watcher)
     assert outcome.not_finite == (17, 5)
     assert outcome.steps == 16
@@ -113,6 +114,7 @@ def test_epochs_in_which_every_step_overflowed_have_no_loss_that_stopping_could_
         early_stopping={"monitor": "loss", "patience": 10},
     )
     wide = replace(task, preprocessing=Preprocessing(PreprocessingSettings(scaling="none")))
+    watcher.may_overflow = True
     fit(wide, watcher)
     losses = [row["loss"] for row in watcher.rows]
     left_out = int(np.isnan(losses).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from imgclf.cli import config, data, doctor, evaluate, export, models, predict, 
 from imgclf.errors import ImgclfError, WorkFailed
 from imgclf.interruption import Interrupted
 
+OF_A_PATH = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP)  # what is wrong with a path that was given
 READER_LEFT = 128 + 13  # SIGPIPE, by the shells' rule
 
 app = typer.Typer(
@@ -72,6 +74,9 @@ def _run() -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.filename is not None and error.errno in OF_A_PATH:
+            print(ImgclfError(f"{error.filename}: {error.strerror}").lines()[0], file=sys.stderr)
+            sys.exit(ImgclfError.exit_status)
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
             hint = "a smaller model, training.batch_size or preprocessing.size needs less (`imgclf models show`)"
             full = WorkFailed("the memory of this device does not suffice", hint=hint)

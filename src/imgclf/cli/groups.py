@@ -39,7 +39,7 @@ def print_seeds(group: Group, summary: Mapping[str, Any]) -> None:
 
 def _so_far(group: Group) -> str:
     """What to add to counts of a group that has come to no end."""
-    return {"running": " so far", "died": " when its process died"}.get(group.status(), "")
+    return {"running": " so far", "died": " before the process that trains them died"}.get(group.status(), "")
 
 
 def _is_cut(summary: Mapping[str, Any]) -> bool:

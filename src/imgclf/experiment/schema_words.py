@@ -137,7 +137,12 @@ def _words_for_list(node: Node, schema: Node, several: bool) -> str:
     items = places[0] if places else node.get("items", {})
     least, most = node.get("minItems", 0), node.get("maxItems")
     count = f"{least} " if least and least == most else ""
-    return f"{noun} of {count}{_words(items, schema, True)}" + ("" if count else _entries(least, most))
+    words = f"{noun} of {count}{_words(items, schema, True)}"
+    if count or several:
+        return words  # those of a list of lists are said at its end
+    inner = items.get("minItems", 0) if items.get("type") == "array" and not items.get("maxItems") else 0
+    entries = _entries(least, most)
+    return f"{words}{entries.removesuffix(')')}{f', each of at least {inner}' if inner else ''})" if entries else words
 
 
 def _entries(least: int, most: int | None) -> str:

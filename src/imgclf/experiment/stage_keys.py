@@ -37,12 +37,13 @@ def keyed_stages(training: TrainingSettings) -> Iterator[KeyedStage]:
         yield KeyedStage(settings, number, frozenset(written.model_fields_set))
 
 
-def keys_to_change(training: TrainingSettings) -> dict[str, str]:
-    """The keys of the last stage that advice names: of its ``length``, ``learning_rate`` and ``early_stopping``."""
-    *_, last = keyed_stages(training)
+def keys_to_change(training: TrainingSettings, number: int = -1) -> dict[str, str]:
+    """The keys of a stage (by default the last) that advice names; ``length`` is that of its epochs or steps."""
+    stage = list(keyed_stages(training))[number]
     paths = {
-        "length": last.path("steps" if last.settings.steps else "epochs"),
-        "learning_rate": last.path("optimizer", "learning_rate"),
-        "early_stopping": last.path("early_stopping"),
+        "length": stage.path("steps" if stage.settings.steps else "epochs"),
+        "learning_rate": stage.path("optimizer", "learning_rate"),
+        "early_stopping": stage.path("early_stopping"),
+        "clip_norm": stage.path("clip_norm"),
     }
     return {name: dotted(path) for name, path in paths.items()}

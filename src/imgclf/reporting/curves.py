@@ -7,6 +7,7 @@ run may have several.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -94,7 +95,7 @@ def _panels(figure: Figure, unit: Unit) -> list[tuple[Axes, str]]:
 
 
 def _points(history: Sequence[Row], key: str, unit: Unit) -> tuple[list[float], list[float]]:
-    rows = [row for row in history if row.get(key) is not None]
+    rows = [row for row in history if (value := row.get(key)) is not None and not math.isnan(value)]
     return [float(row[unit]) for row in rows], [float(row[key]) for row in rows]
 
 

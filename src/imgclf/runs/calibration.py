@@ -11,8 +11,7 @@ from typing import Any
 from imgclf.errors import ImgclfError
 from imgclf.runs.files import sha256_of, write_json
 from imgclf.runs.folder import read_json
-
-ANEW = "`imgclf evaluate RUN --calibrate` writes it anew"
+from imgclf.texts import command_text
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,13 @@ def read_calibration(path: Path, targets: tuple[str, ...]) -> Calibration | None
     """
     if not path.is_file():
         return None
+    anew = f"`{command_text('evaluate', path.parent, '--calibrate')}` writes it anew"
     try:
         content = read_json(path)
     except ImgclfError as error:
-        raise ImgclfError(str(error), hint=ANEW) from error
+        raise ImgclfError(str(error), hint=anew) from error
     if message := _problem(content, targets):
-        raise ImgclfError(f"{path}: {message}", hint=ANEW)
+        raise ImgclfError(f"{path}: {message}", hint=anew)
     return Calibration(**content)
 
 

@@ -147,7 +147,7 @@ def create_run_folder(runs_dir: Path, name: str, now: datetime) -> RunFolder:
     Where ``runs_dir`` is a group of runs, which has the time in its own name, it is ``name`` alone. Raises ImgclfError
     where it can't be made, or where the name would lead out of ``runs_dir``.
     """
-    return RunFolder(new_folder(runs_dir, name, "" if is_group(runs_dir) else f"-{now:%Y%m%d-%H%M%S}"))
+    return RunFolder(new_folder(runs_dir, name, "" if group_kind(runs_dir) else f"-{now:%Y%m%d-%H%M%S}"))
 
 
 def folders_in(runs_dir: Path) -> list[Path]:
@@ -168,9 +168,13 @@ def has_file(path: Path) -> bool:
         return False
 
 
-def is_group(folder: Path) -> bool:
-    """Whether the folder holds runs that belong together."""
-    return any(has_file(folder / record) for record in GROUP_RECORDS.values())
+def group_kind(folder: Path) -> GroupKind | None:
+    """Which kind of group of runs the folder is, by its record; None: none. Others call files summary.json too.
+
+    Raises ImgclfError where its record can't be read.
+    """
+    records = ((kind, folder / record) for kind, record in GROUP_RECORDS.items() if has_file(folder / record))
+    return next((kind for kind, record in records if read_json(record).get("kind") == kind), None)
 
 
 def new_folder(runs_dir: Path, name: str, ending: str) -> Path:

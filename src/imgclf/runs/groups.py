@@ -15,7 +15,7 @@ from typing import Any
 
 from imgclf.errors import ImgclfError
 from imgclf.runs.files import write_json
-from imgclf.runs.folder import GROUP_RECORDS, GroupKind, RunFolder, folders_in, has_file, new_folder, read_json
+from imgclf.runs.folder import GROUP_RECORDS, GroupKind, RunFolder, folders_in, group_kind, new_folder, read_json
 from imgclf.runs.process import status_of, this_process
 
 
@@ -90,12 +90,9 @@ def recorded(group: Group) -> Iterator[None]:
 
 
 def group_at(path: Path) -> Group | None:
-    """The group whose folder this is, or None; other programs call files summary.json too.
-
-    Raises ImgclfError where its record can't be read.
-    """
-    groups = (Group(path, kind) for kind, record in GROUP_RECORDS.items() if has_file(path / record))
-    return next((group for group in groups if group.record().get("kind") == group.kind), None)
+    """The group whose folder this is, or None. Raises ImgclfError where its record can't be read."""
+    kind = group_kind(path)
+    return Group(path, kind) if kind else None
 
 
 def list_groups(runs_dir: Path) -> list[Group]:

@@ -43,7 +43,7 @@ def load_image_folder(settings: ImageFolder, places: DataPlaces, seed: int) -> S
     targets = _targets(settings, layout, root)
     notes += _unused_classes(settings, layout)
     parts = _parts(settings, layout, targets)
-    _check_apart(parts)
+    _check_apart(parts, settings, root)
     decoded = _decode(parts, root, places)
     quarantine = (*layout.quarantine, *decoded.quarantine())
     unreadable = [one for one in quarantine if one.kind == "file"]
@@ -242,7 +242,7 @@ def _decode(parts: _Parts, root: Path, places: DataPlaces) -> _Decoded:
     return _Decoded(files, FilePixels(cached.pixels, files), cached.verdicts, cached.note)
 
 
-def _check_apart(parts: _Parts) -> None:
+def _check_apart(parts: _Parts, settings: ImageFolder, root: Path) -> None:
     """Raise ImgclfError where files that are trained on are to be validated or tested on as well."""
     folder = functools.cache(os.path.realpath)  # one folder may be spelt in several ways
 
@@ -253,10 +253,11 @@ def _check_apart(parts: _Parts) -> None:
     for split, part in (("validation", parts.validation), ("test", parts.test)):
         common = [file.path for file in part.files if place(file) in trained] if part else []
         if common:
+            named = getattr(settings, f"{split}_path") is not None
             raise ImgclfError(
-                f"dataset.{split}_path: must hold other files than the training images; {len(common):,} are trained "
-                f"on as well, the first: {common[0]}",
-                hint="leave it out, and a share of the images is set aside; or move those files out of dataset.path",
+                f"{f'dataset.{split}_path' if named else root}: the {split} images must be others than the training "
+                f"images; {len(common):,} are trained on as well, the first: {common[0]}",
+                hint="leave those files out of one of the two; of a data set without a split one is set aside",
             )
 
 
