@@ -108,7 +108,7 @@ def _installed(name: str) -> str | None:
 
 def _probe() -> tuple[Finding, Finding]:
     """Whether TensorFlow starts and computes, and which instructions of the processor its kernels use."""
-    command = own_python(PROBE.read_text(encoding="utf-8"))
+    command = own_python("import runpy; runpy.run_path(sys.argv[1], run_name='__main__')", str(PROBE))
     try:
         ended = subprocess.run(
             command,
