@@ -31,10 +31,8 @@ def loading_once(experiment: Experiment, data_dir: str | Path | None, screen: Sc
 
 def say_left_out(splits: Splits, screen: Screen) -> None:
     """Tell the user of files that could not be read, and of images without a label."""
-    for left_out, what in ((splits.unreadable(), "unreadable files"), (splits.unlabelled(), "images without a label")):
-        if left_out:
-            first = left_out[0]
-            screen.say(f"data    {len(left_out):,} {what} are left out, the first: {first.file}: {first.reason}")
+    for what, first in splits.left_out():
+        screen.say(f"data    {what} left out, the first: {first.file}: {first.reason}")
 
 
 def say_undrawable(targets: Sequence[Target], say: Callable[[str], None]) -> None:

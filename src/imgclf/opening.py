@@ -118,9 +118,8 @@ def say_start(
     for note in splits.notes:
         recorder.say(f"data    {note}")
     recorder.say(f"        {counts} images of {height}x{width}x{channels}; {classes} classes")
-    for left_out, what in ((splits.unreadable(), "unreadable files"), (splits.unlabelled(), "images without a label")):
-        if left_out:
-            recorder.say(f"        {len(left_out):,} {what} are left out: {run.quarantine} lists them")
+    for what, _ in splits.left_out():
+        recorder.say(f"        {what} left out: see {run.quarantine}")
     averaging = averaging_text(experiment.evaluation.test_time_augmentation)
     recorder.say(f"model   {experiment.model.name}, {model.count_params():,} parameters{averaging}")
     for note in experiment.model.notes((height, width, channels)):

@@ -163,7 +163,7 @@ def test_images_without_a_label_are_told_where_they_are_left_out_of_an_export(
     config.write_text(f"dataset: {{name: image_folder, path: {photos}, csv: labels.csv}}\nmodel: lenet\n")
     answer = imgclf("data", "export", config, tmp_path / "out.npz")
     assert answer.status == 0, answer.err
-    assert "1 images without a label are left out, the first:" in answer.err
+    assert "1 image without a label is left out, the first:" in answer.err
     assert "dog.5.png: no label in label (labels.csv, line 13)" in answer.err
 
 

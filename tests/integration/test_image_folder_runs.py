@@ -63,7 +63,7 @@ def test_a_folder_is_trained_evaluated_and_predicted_from(
     assert answer.status == 0, answer.err
     assert json.loads(answer.out)["accuracy"] == 1.0
     assert "decoded once, kept in" in answer.err
-    assert "1 unreadable files are left out" in answer.err
+    assert "1 unreadable file is left out: see " in answer.err
     run = next(runs.iterdir())
     with (run / "quarantine.csv").open(newline="") as stream:
         assert [row["file"] for row in csv.DictReader(stream)] == [str(folder / "red" / "7.jpg")]

@@ -170,6 +170,15 @@ class Splits:
         """What is left out for want of a label or a file's name."""
         return tuple(one for one in self.quarantine if one.kind == "label")
 
+    def left_out(self) -> list[tuple[str, Quarantined]]:
+        """For the user: how many of each kind are left out, such as "2 unreadable files are", and the first of them."""
+        kinds = [(self.unreadable(), "unreadable file", ""), (self.unlabelled(), "image", " without a label")]
+        return [
+            (f"{len(one):,} {noun}{'' if len(one) == 1 else 's'}{which} {'is' if len(one) == 1 else 'are'}", one[0])
+            for one, noun, which in kinds
+            if one
+        ]
+
 
 @dataclass(frozen=True)
 class DataPlaces:
