@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import zipfile
@@ -16,10 +15,6 @@ from pydantic import ValidationError
 from imgclf.datasets.base import DataPlaces, Split, Splits, file_behind
 from imgclf.datasets.image_folder import ImageFolder
 from imgclf.errors import ImgclfError, WorkFailed
-from imgclf.experiment.problems import ExperimentError
-from imgclf.experiment.schema import Experiment
-from imgclf.experiment.validate import validate
-from imgclf.experiment.yaml_text import parse
 from imgclf.images.fit import ImageFit
 
 WriteImage = Callable[..., Path]
@@ -146,24 +141,6 @@ def test_listed_classes_leave_no_classes_of_their_images_in_other_columns(photos
     splits = load(photos, tmp_path, csv="labels.csv", label_columns=("kind", "colour"), classes=("dog", "cat"))
     assert splits.targets[0].class_names == ("dog", "cat")
     assert "purple" not in splits.targets[1].class_names
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"split_column": "split"}, "split_column.*has no effect without csv"),
-        ({"file_column": "image"}, "file_column.*has no effect without csv"),
-        ({"label_columns": ("kind", "colour")}, "label_columns.*has no effect without csv"),
-        (
-            {"csv": "a.csv", "label_columns": ("kind", "colour"), "test_path": "test"},
-            "its folders tell one label an image; label_columns has 2; use split_column",
-        ),
-    ],
-)
-def test_keys_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str) -> None:
-    text = f"dataset: {json.dumps({'name': 'image_folder', 'path': 'photos', **settings})}\nmodel: lenet\n"
-    with pytest.raises(ExperimentError, match=message):
-        validate(parse(text, "mine.yaml"), Experiment)
 
 
 def test_an_archive_gives_the_same_as_the_folder_that_it_packs(photos: Path, tmp_path: Path) -> None:

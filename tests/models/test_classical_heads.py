@@ -5,10 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgclf.experiment.problems import ExperimentError
-from imgclf.experiment.schema import Experiment
-from imgclf.experiment.validate import validate
-from imgclf.experiment.yaml_text import parse
 from imgclf.models.classical_heads import ClassicalHead, LogisticRegressionHead, SvmHead
 from imgclf.models.heads import attach_heads, cut
 from imgclf.models.mlp import Mlp
@@ -92,10 +88,3 @@ def test_a_fit_that_comes_to_no_end_says_so() -> None:
     features, labels = np.concatenate([once, once]), np.repeat([0, 1], 20).astype(np.int32)  # contradictions
     hard = SvmHead(name="svm", kernel="linear", c=1e8)
     assert "without converging" in hard.fit(features, labels, None, "logits_label", 0).note
-
-
-@pytest.mark.parametrize("key", ["gamma", "support_vectors"])
-def test_settings_of_radial_functions_are_refused_with_a_linear_kernel(key: str) -> None:
-    text = f"dataset: digits\nmodel:\n  name: lenet\n  head:\n    name: svm\n    kernel: linear\n    {key}: 3\n"
-    with pytest.raises(ExperimentError, match=f"7: model.head.{key}: has no effect with the kernel linear"):
-        validate(parse(text, "mine.yaml"), Experiment)
