@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+import imgclf
 from imgclf.datasets.base import DataPlaces
 from imgclf.experiment.load import load_experiment
 
@@ -56,3 +57,20 @@ def test_the_config_loads_digits_that_the_script_turned_counter_clockwise(
         for image, angle, turned in zip(mnist[part], drawn, found, strict=True):
             wanted = ndimage.rotate(image.astype(float), angle, reshape=False, order=1)
             assert np.abs(turned - wanted).max() <= 4  # OpenCV knows places to a 32nd of a pixel
+
+
+@pytest.mark.slow  # trains a run, and a process imports TensorFlow
+@pytest.mark.usefixtures("mnist")
+def test_what_an_untrained_transformer_leaves_of_the_angles_is_all_of_them(tmp_path: Path) -> None:
+    config = tmp_path / "untrained.yaml"
+    config.write_text(
+        "dataset: {name: mnist, validation_size: 0}\nmodel: {name: spatial_transformer, transform: rotation}\n"
+        "training: {steps: 1, epochs: null, batch_size: 8, optimizer: {name: sgd, learning_rate: 1e-30}}\n"
+    )
+    run = imgclf.train(config, data_dir=tmp_path, runs_dir=tmp_path / "runs").run.path
+    script = ROOT / "scripts" / "measure_rotation.py"
+    command = [sys.executable, str(script), str(run), "--data-dir", str(tmp_path), "--degrees", "60", "--seed", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    drawn, digits = np.random.default_rng(3).uniform(-60, 60, 20), np.arange(20) % 10
+    centred = np.concatenate([drawn[digits == digit] - drawn[digits == digit].mean() for digit in range(10)])
+    assert done.stdout.splitlines()[-1].split() == ["all", "20", f"{centred.std():.1f}", f"{centred.std():.1f}"]
