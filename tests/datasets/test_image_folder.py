@@ -158,6 +158,18 @@ def test_an_archive_gives_the_same_as_the_folder_that_it_packs(photos: Path, tmp
     assert sorted(path.name for path in (tmp_path / "kaggle").iterdir()) == ["train.zip"]
 
 
+@pytest.mark.parametrize("inner", ["photos", "photos/train"])
+def test_an_archive_of_a_folder_holds_what_lies_in_that_folder(inner: str, photos: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("__MACOSX/", "")
+        for path in photos.rglob("*.png"):
+            archive.write(path, f"{inner}/{path.relative_to(photos)}")
+    splits = load(tmp_path / "photos.zip", tmp_path)
+    assert splits.targets[0].class_names == ("cat", "dog")
+    assert splits.fingerprint == load(photos, tmp_path).fingerprint
+    assert not [note for note in splits.notes if "MACOSX" in note]
+
+
 def test_label_columns_are_targets_of_their_own(photos: Path, tmp_path: Path) -> None:
     rows = [f"{path.relative_to(photos)},{path.parent.name},{int(path.stem) % 2}" for path in photos.rglob("*.png")]
     (photos / "labels.csv").write_text("\n".join(["image,animal,odd", *rows]))

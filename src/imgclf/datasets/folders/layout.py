@@ -64,7 +64,7 @@ def find_layout(tree: Tree, listed: Collection[str] | None = None) -> Layout:
         raise ImgclfError(
             f"{tree.root}: holds no image files{f'; {found}' if found else ''}", hint=f"Known: {LAYOUTS}."
         )
-    whole = Below.whole(tree)
+    whole = _unwrapped(Below.whole(tree))
     splits = _split_folders(whole)
     if splits:
         return _with_splits(whole, splits)
@@ -75,7 +75,7 @@ def find_layout(tree: Tree, listed: Collection[str] | None = None) -> Layout:
 
 def one_split(tree: Tree) -> Layout:
     """The layout of a tree without split folders: one folder per class, or flat names."""
-    return _one_split(Below.whole(tree))
+    return _one_split(_unwrapped(Below.whole(tree)))
 
 
 def split_of(name: str) -> str | None:
@@ -122,6 +122,13 @@ class Below:
     def describe(self) -> str:
         """The folder as the user knows it."""
         return str(self.tree.root / self.folder)
+
+
+def _unwrapped(whole: Below) -> Below:
+    """Of an archive that holds but one folder, which has its name, what lies in that: so programs pack a folder."""
+    root = whole.tree.root
+    wrapped = root.suffix.lower() == ".zip" and whole.tops == (root.stem,) and whole.holds_only(root.stem)
+    return whole.inside(root.stem) if wrapped and not split_of(root.stem) else whole
 
 
 def flat_class(name: str) -> str | None:

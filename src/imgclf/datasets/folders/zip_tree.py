@@ -74,7 +74,7 @@ def _tree(container: ZipContainer, path: Path) -> Tree:
     for member in container.archive.infolist():
         name = _checked_name(member, path)
         if member.is_dir():
-            folders.add(name)
+            folders.update([] if any(map(is_hidden, name.split("/"))) else [name])
             continue
         if name in container.members:
             raise ImgclfError(f"{path}: holds two files of the name {name!r}")
