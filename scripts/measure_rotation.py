@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from imgclf.cli.screen import Terminal
 from imgclf.cli.tables import print_table
 from imgclf.datasets.base import DataPlaces
 from imgclf.datasets.mnist import Mnist
 from imgclf.loading import loading_once
-from imgclf.screen import Silent
+from imgclf.screen import Screen
 from imgclf.trained import find_source, open_trained
 from make_rotated_mnist import rotated
 
@@ -38,17 +39,18 @@ def main() -> None:
     arguments = parser.parse_args()
     test = Mnist(name="mnist", validation_size=0).load(DataPlaces(arguments.data_dir), seed=0).load_test()
     drawn = np.random.default_rng(arguments.seed).uniform(-arguments.degrees, arguments.degrees, len(test))
-    left = drawn + turned_by(arguments.run, rotated(test, drawn))  # both are counter-clockwise
+    with Terminal().working(False) as screen:
+        left = drawn + turned_by(arguments.run, rotated(test, drawn), screen)  # both are counter-clockwise
     digits = test.labels[:, 0]
     rows = [[str(digit), *spread(drawn, left, [digits == digit])] for digit in range(10)]
     rows.append(["all", *spread(drawn, left, [digits == digit for digit in range(10)])])
     print_table(["digit", *COLUMNS], rows, right=COLUMNS)
 
 
-def turned_by(run: str, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def turned_by(run: str, images: NDArray[np.uint8], screen: Screen) -> NDArray[np.float64]:
     """The angles in degrees, counter-clockwise, by which a run's transformer turns images (images, height, width)."""
     source = find_source(run, None, None, Path("runs"))
-    trained = open_trained(source, None, loading_once(source.experiment, None, Silent()), Silent())
+    trained = open_trained(source, None, loading_once(source.experiment, None, screen), screen)
 
     import keras
 
