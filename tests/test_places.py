@@ -6,7 +6,8 @@ import pytest
 
 from imgclf.datasets.given import find_given
 from imgclf.errors import ImgclfError
-from imgclf.places import data_folder, from_home, runs_folder
+from imgclf.places import data_folder, runs_folder
+from imgclf.texts import from_home
 
 
 def test_a_tilde_is_the_users_home_and_before_another_name_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

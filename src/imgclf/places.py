@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from imgclf.texts import from_home
+
 DATA_VARIABLE, RUNS_VARIABLE, CACHE_VARIABLE = "IMGCLF_DATA_DIR", "IMGCLF_RUNS_DIR", "IMGCLF_CACHE_DIR"
-
-
-def from_home(path: str | Path) -> Path:
-    """The path with ``~`` as the user's home; a name after it that is no user's is left as it is: a folder's, maybe."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's own raises RuntimeError)
 
 
 def data_folder(asked: str | Path | None) -> Path:

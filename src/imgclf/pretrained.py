@@ -15,10 +15,11 @@ from imgclf.models.base import ModelSettings
 from imgclf.models.heads import is_of_head
 from imgclf.models.initializers import zeros_for_random
 from imgclf.models.published import PublishedWeights
-from imgclf.places import data_folder, from_home
+from imgclf.places import data_folder
 from imgclf.runs.files import sha256_of
 from imgclf.runs.hdf5 import settle_normalization
 from imgclf.runs.published import load_published
+from imgclf.texts import from_home
 
 if TYPE_CHECKING:
     import keras
@@ -96,7 +97,7 @@ def find_published(wanted: PublishedWeights, data: Path) -> Path:
 def keras_cache() -> Path:
     """The folder into which Keras downloads weights: below KERAS_HOME, else ``~/.keras``."""
     home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "models"
+    return (Path(home) if home else from_home("~/.keras")) / "models"
 
 
 def _given(path: Path, data: Path) -> Path:

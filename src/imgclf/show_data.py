@@ -20,10 +20,10 @@ from imgclf.errors import ImgclfError
 from imgclf.experiment.load import LoadedExperiment, load_experiment
 from imgclf.experiment.schema import Experiment
 from imgclf.loading import image_fit, load_splits, say_undrawable
-from imgclf.places import from_home
 from imgclf.runs.files import write_whole
 from imgclf.runs.target_files import target_parts
 from imgclf.screen import Screen, Silent
+from imgclf.texts import from_home
 from imgclf.training.task import stage_steps
 
 SAMPLES, MOST_SAMPLES = 36, 100  # images in the grid: so many, or one of each class up to the second number

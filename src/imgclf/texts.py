@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,11 @@ def size_text(size_bytes: float) -> str:
             return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     return f"{size_bytes:,.1f} TB"
+
+
+def from_home(path: str | Path) -> Path:
+    """The path with ``~`` as the user's home; a name after it that is no user's is left as it is: a folder's, maybe."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's own raises RuntimeError)
 
 
 def command_text(*arguments: str | Path) -> str:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from imgclf.children import own_python
-from imgclf.errors import ImgclfError, WorkFailed
+from imgclf.errors import ImgclfError
 from imgclf.experiment.load import load_experiment
+from imgclf.killed_training import Kill, Training
 from imgclf.models.classical_heads import ClassicalHead
 from imgclf.places import runs_folder
 from imgclf.runs.checkpoint_format import Checkpoint, StoredArray, read_checkpoint
@@ -29,26 +22,12 @@ from imgclf.runs.files import sha256_of
 from imgclf.runs.folder import RunFolder, new_folder
 from imgclf.runs.weights import array_digests
 from imgclf.screen import Screen, Silent
-from imgclf.train import train
 from imgclf.training.devices import DeviceChoice
 from imgclf.transfer import settled_run
 
 CHECKPOINT_STEPS = 10  # at most, between two checkpoints: a run that is killed often must come on
 FIRST_ARRAYS = 4  # a checkpoint has as many, of however small a network
 DELAY_SECONDS = 0.2  # at most, from a step to the kill, which so falls into anything that a run does
-
-
-@dataclass(frozen=True)
-class Kill:
-    """When a run is killed: from ``step`` on, when the next checkpoint has ``arrays`` written, or after a delay."""
-
-    step: int
-    arrays: int | None
-    delay_seconds: float
-
-    def text(self) -> str:
-        """For the user."""
-        return "while a checkpoint was written" if self.arrays else f"{self.delay_seconds:.2f} s after step {self.step}"
 
 
 @dataclass(frozen=True)
@@ -75,59 +54,6 @@ class Verdict:
         return all(one.difference is None for one in self.compared)
 
 
-@dataclass(frozen=True)
-class _Training:
-    """How both runs are trained, each time in a process of its own."""
-
-    config: str
-    overrides: tuple[str, ...]
-    device: DeviceChoice | None
-    data_dir: str | Path | None
-    folder: Path
-
-    def run(self, name: str, kill: Kill | None = None) -> bool:
-        """Train the run of this name, or go on with it; whether it came to its end.
-
-        Raises ImgclfError where it found the input wrong, WorkFailed where it failed for another reason.
-        """
-        found, before = self.find(name), self.log.stat().st_size if self.log.exists() else 0
-        work = {"name": name, "run": found and str(found.path), "kill": kill and asdict(kill), **self._plain()}
-        with (
-            self.log.open("ab") as log,
-            subprocess.Popen(own_python(_WORK, json.dumps(work)), stdout=log, stderr=log) as process,
-        ):
-            try:
-                process.wait()
-            finally:
-                process.kill()
-        killed = kill is not None and process.returncode == -signal.SIGKILL
-        if process.returncode != 0 and not killed:
-            raise self._failure(name, process.returncode, self.log.read_bytes()[before:].decode(errors="replace"))
-        return not killed
-
-    def _plain(self) -> dict[str, Any]:
-        data_dir = None if self.data_dir is None else str(self.data_dir)
-        return {**vars(self), "data_dir": data_dir, "folder": str(self.folder)}
-
-    def _failure(self, name: str, status: int, printed: str) -> ImgclfError:
-        """What to raise for a process that ended with a status, by what it printed from its first error on."""
-        lines = printed.splitlines()
-        first = next((place for place, line in enumerate(lines) if line.startswith("error: ")), len(lines))
-        if status == ImgclfError.exit_status and lines[first:]:
-            return ImgclfError("\n".join(lines[first:]).removeprefix("error: "))
-        last = (lines[first:] or lines[-1:] or [""])[0].removeprefix("error: ")
-        return WorkFailed(f"{name}: training ended with status {status}: {last}", hint=f"see {self.log}")
-
-    def find(self, name: str) -> RunFolder | None:
-        """The run of this name, where it has begun."""
-        return next((RunFolder(path.parent) for path in self.folder.glob(f"{name}-*/run.json")), None)
-
-    @property
-    def log(self) -> Path:
-        """What the processes print."""
-        return self.folder / "output.txt"
-
-
 def verify_resume(
     config: str,
     kills: int,
@@ -151,7 +77,7 @@ def verify_resume(
     every = min(loaded.experiment.training.checkpoint_every_steps or CHECKPOINT_STEPS, CHECKPOINT_STEPS)
     folder = new_folder(runs_folder(runs_dir), f"verify-resume-{loaded.name}", f"-{datetime.now():%Y%m%d-%H%M%S}")
     overrides = (*overrides, f"training.checkpoint_every_steps={every}")
-    training = _Training(config, overrides, device, data_dir, folder)
+    training = Training(config, overrides, device, data_dir, folder)
     screen.say(f"runs    {folder}, a checkpoint every {every} steps")
     with _removed_unless_it_failed(folder):
         return _verified(training, config, kills, loaded.experiment.seed, screen)
@@ -184,7 +110,7 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Iterator[Compared]:
     )
 
 
-def _verified(training: _Training, config: str, kills: int, seed: int, screen: Screen) -> Verdict:
+def _verified(training: Training, config: str, kills: int, seed: int, screen: Screen) -> Verdict:
     training.run("peaceful")
     peaceful = _found(training, "peaceful")
     steps = int(peaceful.record()["steps"])
@@ -211,7 +137,7 @@ def _removed_unless_it_failed(folder: Path) -> Iterator[None]:
         raise
 
 
-def _train_killed(training: _Training, kills: Sequence[Kill], screen: Screen) -> int:
+def _train_killed(training: Training, kills: Sequence[Kill], screen: Screen) -> int:
     """Train the run that is killed, to its end; how often it was."""
     killed, finished = 0, False
     for kill in kills:
@@ -225,12 +151,12 @@ def _train_killed(training: _Training, kills: Sequence[Kill], screen: Screen) ->
     return killed
 
 
-def _newest(training: _Training) -> str:
+def _newest(training: Training) -> str:
     found = list_checkpoints(_found(training, "killed").checkpoints)
     return found[-1].name if found else "the start"
 
 
-def _found(training: _Training, name: str) -> RunFolder:
+def _found(training: Training, name: str) -> RunFolder:
     run = training.find(name)
     assert run is not None
     return run
@@ -247,62 +173,3 @@ def _digests(checkpoint: Checkpoint) -> dict[str, str]:
         for part, state in checkpoint.states.items()
         for name, value in state.items()
     } | {name: digest for path in checkpoint.files.values() for name, digest in array_digests(path).items()}
-
-
-class _Killing:
-    """The screen of a run that is to be killed: it learns where training is, and acts."""
-
-    def __init__(self, kill: Kill) -> None:
-        self._kill, self._arrays, self._waits = kill, 0, False
-
-    def say(self, text: str) -> None:
-        """Nothing: the run's log.txt has it."""
-
-    def log_to(self, path: Path) -> None:
-        """Nothing."""
-
-    def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
-        del total
-        if what != "training" or done < self._kill.step:
-            return
-        if self._kill.arrays is not None:
-            self._arrays += detail.startswith("checkpoint")
-            if self._arrays == self._kill.arrays:
-                _end_at_once()
-        elif not self._waits:
-            self._waits = True
-            threading.Timer(self._kill.delay_seconds, _end_at_once).start()
-
-
-def _end_at_once() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-_WORK = "import json; from imgclf.verify_resume import train_here; train_here(**json.loads(sys.argv[1]))"
-
-
-def train_here(
-    name: str,
-    run: str | None,
-    kill: dict[str, Any] | None,
-    config: str,
-    overrides: Sequence[str],
-    device: DeviceChoice | None,
-    data_dir: str | None,
-    folder: str,
-) -> None:
-    """The work of a process of its own: the training of one of the two runs, or of what is left of it."""
-    try:
-        train(
-            None if run else config,
-            overrides=() if run else overrides,
-            name=None if run else name,
-            resume=run,
-            device=device,
-            data_dir=data_dir,
-            runs_dir=folder,
-            screen=_Killing(Kill(**kill)) if kill else Silent(),
-        )
-    except ImgclfError as error:
-        print("\n".join(error.lines()), file=sys.stderr)
-        sys.exit(error.exit_status)

@@ -25,11 +25,11 @@ def read(text: str) -> Experiment:
         ("{name: simple_cnn, dense_units: [], dense_dropout: 0.5}", "model.dense_dropout: has no effect without dense"),
         (
             "{name: alexnet, local_response_normalization: false, local_response: {bias: 3}}",
-            "model.local_response: has no effect without that normalisation",
+            "model.local_response: has no effect without local_response_normalization",
         ),
         (
             "{name: googlenet, local_response_normalization: false, local_response: {bias: 3}}",
-            "model.local_response: has no effect without that normalisation",
+            "model.local_response: has no effect without local_response_normalization",
         ),
         ("{name: lenet, bias_initializer: orthogonal}", "model.bias_initializer: unknown name"),
         (

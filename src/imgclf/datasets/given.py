@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
 from imgclf.errors import ImgclfError
+from imgclf.texts import from_home
 
 Kind = Literal["folder", "file", "folder or file"]
 
@@ -17,7 +17,7 @@ def find_given(path: str, data_dir: Path, kind: Kind, key: str, obtain: str | No
     ``key`` names the setting. Raises ImgclfError with every place that was looked at; ``obtain`` says how to get what
     is missing.
     """
-    given = Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's own raises where `~name` is no user's)
+    given = from_home(path)
     places = list(dict.fromkeys([given, data_dir / given]))
     found = [what_is_there(place) for place in places]
     for place, what in zip(places, found, strict=True):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from imgclf.models.base import ModelSettings
 from imgclf.models.blocks import Padding, Style, chain, convolution, flat_layers
 from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation
 from imgclf.models.local_response import LocalResponse
-from imgclf.settings import Count, Fraction, ImageShape, refuse_idle
+from imgclf.settings import Count, Fraction, ImageShape
 
 if TYPE_CHECKING:
     import keras
@@ -55,12 +55,6 @@ class AlexNet(ModelSettings):
     activation: Activation = Field("relu", description="Activation of every convolution and dense layer.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
     bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
-
-    @model_validator(mode="after")
-    def _constants_belong_to_the_normalisation(self) -> AlexNet:
-        if not self.local_response_normalization:
-            refuse_idle(self, "local_response", "local_response_normalization", "without that normalisation")
-        return self
 
     def smallest_image(self) -> tuple[int, int]:
         if self.padding == "same":

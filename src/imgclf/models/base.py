@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     import keras
 
 
+# Keys of several models that do nothing where the other one is empty or off.
+NEEDS = {"dense_dropout": "dense_units", "local_response": "local_response_normalization"}
+
+
 class ModelSettings(Settings):
     """The section ``model``: the keys that every model has."""
 
     head: HeadUnion = Field(SOFTMAX, description="What attaches the classes of the data to the body.")
 
     @model_validator(mode="after")
-    def _dropout_has_layers(self) -> ModelSettings:
-        if "dense_dropout" in type(self).model_fields and not getattr(self, "dense_units"):  # noqa: B009 (a subclass's)
-            refuse_idle(self, "dense_dropout", "dense_units", "without dense_units, the layers that it belongs to")
+    def _what_needs_another_key_has_it(self) -> ModelSettings:
+        for key, needed in NEEDS.items():
+            if key in type(self).model_fields and not getattr(self, needed):
+                refuse_idle(self, key, needed, f"without {needed}")
         return self
 
     def smallest_image(self) -> tuple[int, int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from imgclf.models.base import ModelSettings
 from imgclf.models.blocks import Style, convolution, normalization
 from imgclf.models.initializers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer
 from imgclf.models.layers import Activation
 from imgclf.models.local_response import LocalResponse
-from imgclf.settings import Count, Fraction, ImageShape, refuse_idle
+from imgclf.settings import Count, Fraction, ImageShape
 
 if TYPE_CHECKING:
     import keras
@@ -64,12 +64,6 @@ class GoogLeNet(ModelSettings):
     activation: Activation = Field("relu", description="Activation of every convolution.")
     kernel_initializer: Initializer = Field(GLOROT_UNIFORM, description="How the weights start.")
     bias_initializer: BiasInitializer = Field(ZEROS, description="How the biases start.")
-
-    @model_validator(mode="after")
-    def _constants_belong_to_the_normalisation(self) -> GoogLeNet:
-        if not self.local_response_normalization:
-            refuse_idle(self, "local_response", "local_response_normalization", "without that normalisation")
-        return self
 
     def build_body(self, image_shape: ImageShape) -> keras.Model:
         from keras import Model, layers

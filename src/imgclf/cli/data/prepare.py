@@ -29,7 +29,7 @@ def cats_vs_dogs(
     from imgclf.cli.screen import Terminal
     from imgclf.cli.tables import print_table, print_text
     from imgclf.datasets.folders.cats_vs_dogs import LIST, prepare_cats_vs_dogs
-    from imgclf.places import from_home
+    from imgclf.texts import from_home
 
     folder = from_home(target)
     with Terminal().working(debug, tensorflow=False) as screen:

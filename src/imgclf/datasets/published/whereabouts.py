@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from imgclf.datasets.base import DataPlaces
 from imgclf.errors import ImgclfError
+from imgclf.texts import from_home
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def where(data: Whereabouts[Found]) -> str | None:
 def keras_datasets_folder() -> Path:
     """The folder in which Keras keeps the data sets that it downloaded."""
     home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path("~/.keras").expanduser()) / "datasets"
+    return (Path(home) if home else from_home("~/.keras")) / "datasets"
 
 
 def _download(data: Whereabouts[Found], places: DataPlaces, misses: Sequence[Miss]) -> tuple[Found, list[str]]:
